@@ -1,0 +1,243 @@
+/** AppendEntries both ways (§3.5, §3.6.2), batched and pipelined (§10.2). */
+import { type Context, commitTo, saveEntries, send } from './context.ts';
+import * as log from './log.ts';
+import { mayAppend, onHeartbeat, onMatch, onReject, onSent } from './progress.ts';
+import { committedIndex } from './quorum.ts';
+import { becomeFollower, heartbeatUs, resetElectionTimer } from './roles.ts';
+import type {
+  AppendEntries,
+  AppendEntriesResponse,
+  Entry,
+  Index,
+  LeaderRole,
+  NodeId,
+  Progress,
+  RaftState,
+} from './types.ts';
+
+// ---- Leader ------------------------------------------------------------------------------------------
+
+/** §3.5: the leader appends to its own log, then replicates. Returns the entry's index. */
+export function appendOwn(
+  context: Context,
+  leader: LeaderRole,
+  content: { kind: 'noop' } | { kind: 'command'; command: Uint8Array },
+): Index {
+  const { state } = context;
+  const index = log.lastIndex(state.persistent.log) + 1;
+  const entry: Entry = Object.freeze({ index, term: state.persistent.currentTerm, ...content });
+  saveEntries(context, null, [entry]);
+  replicate(context, leader);
+  return index;
+}
+
+/** Sends each follower what it lacks, as far as its window allows. */
+export function replicate(context: Context, leader: LeaderRole): void {
+  for (const progress of leader.progress) sendEntries(context, leader, progress);
+}
+
+function sendEntries(context: Context, leader: LeaderRole, progress: Progress): void {
+  const { settings, persistent } = context.state;
+  while (
+    progress.nextIndex <= log.lastIndex(persistent.log) &&
+    mayAppend(progress, settings.windowMessages)
+  ) {
+    const entries = log.batchFrom(
+      persistent.log,
+      progress.nextIndex,
+      settings.batchEntries,
+      settings.batchBytes,
+    );
+    sendAppendEntries(context, leader, progress, entries);
+    onSent(progress, progress.nextIndex + entries.length - 1);
+  }
+}
+
+/**
+ * A heartbeat to every follower (§3.4). It carries the commit index and the read round, and follows the
+ * last entry sent, so that a follower that lost one refuses it: heartbeats detect loss as well.
+ */
+export function broadcastHeartbeat(context: Context, leader: LeaderRole): void {
+  leader.heartbeatDeadlineUs = context.nowUs + heartbeatUs(context.state);
+  for (const progress of leader.progress) {
+    onHeartbeat(progress);
+    const lacks = progress.nextIndex <= log.lastIndex(context.state.persistent.log);
+    if (lacks && mayAppend(progress, context.state.settings.windowMessages)) {
+      sendEntries(context, leader, progress);
+    } else {
+      sendAppendEntries(context, leader, progress, []);
+    }
+  }
+}
+
+/** An empty AppendEntries to every follower, so that a read round begins at once (§6.4). */
+export function broadcastRound(context: Context, leader: LeaderRole): void {
+  for (const progress of leader.progress) sendAppendEntries(context, leader, progress, []);
+}
+
+function sendAppendEntries(
+  context: Context,
+  leader: LeaderRole,
+  progress: Progress,
+  entries: readonly Entry[],
+): void {
+  const { id, persistent, settings, volatile } = context.state;
+  const prevLogIndex = progress.nextIndex - 1;
+  const prevLogTerm = log.termAt(persistent.log, prevLogIndex);
+  if (prevLogTerm === undefined) throw new Error(`no entry ${prevLogIndex} to follow`);
+  send(
+    context,
+    {
+      kind: 'AppendEntries',
+      from: id,
+      to: progress.id,
+      term: persistent.currentTerm,
+      prevLogIndex,
+      prevLogTerm,
+      entries,
+      leaderCommit: volatile.commitIndex,
+      readRound: leader.readRound,
+    },
+    settings.parallelDiskWrite ? 'term' : 'log',
+  );
+}
+
+/** The part of a response that concerns the log; the caller has noted activity and read round. */
+export function handleAppendEntriesResponse(
+  context: Context,
+  leader: LeaderRole,
+  progress: Progress,
+  message: AppendEntriesResponse,
+): void {
+  if (message.success) {
+    if (onMatch(progress, message.matchIndex)) advanceCommitIndex(context, leader);
+  } else {
+    const { log: ownLog } = context.state.persistent;
+    const hint = log.lastPossibleMatch(ownLog, message.hintIndex, message.hintTerm);
+    onReject(progress, message.prevLogIndex, hint);
+  }
+  sendEntries(context, leader, progress);
+}
+
+/**
+ * §3.6.2: "only log entries from the leader's current term are committed by counting replicas"; those
+ * before are then committed indirectly. The leader counts itself only for what its own disk holds.
+ */
+export function advanceCommitIndex(context: Context, leader: LeaderRole): void {
+  const { id, persistent, volatile } = context.state;
+  const index = committedIndex(log.latestConfiguration(persistent.log), (voter) =>
+    voter === id ? volatile.persistedIndex : matchIndexOf(leader, voter),
+  );
+  if (index <= volatile.commitIndex) return;
+  if (log.termAt(persistent.log, index) !== persistent.currentTerm) return;
+  commitTo(context, index);
+}
+
+function matchIndexOf(leader: LeaderRole, id: NodeId): Index {
+  return progressOf(leader, id)?.matchIndex ?? 0;
+}
+
+export function progressOf(leader: LeaderRole, id: NodeId): Progress | undefined {
+  return leader.progress.find((progress) => progress.id === id);
+}
+
+// ---- Follower ----------------------------------------------------------------------------------------
+
+/** Figure 3.1, AppendEntries RPC, receiver implementation; the terms are equal here. */
+export function handleAppendEntries(context: Context, message: AppendEntries): void {
+  const { state, nowUs } = context;
+  const { persistent, volatile } = state;
+  if (state.role.kind !== 'follower') {
+    // §3.4: a candidate that hears from a leader of its own term "returns to follower state".
+    becomeFollower(context, message.term, message.from, `${message.from} leads this term`);
+  }
+  volatile.leaderId = message.from;
+  volatile.leaderHeardUs = nowUs;
+  resetElectionTimer(context);
+
+  if (log.termAt(persistent.log, message.prevLogIndex) !== message.prevLogTerm) {
+    refuse(context, message);
+    return;
+  }
+  appendMissing(context, message);
+  const matchIndex = message.prevLogIndex + message.entries.length;
+  if (Math.min(message.leaderCommit, matchIndex) > volatile.commitIndex) {
+    // Figure 3.1: "set commitIndex = min(leaderCommit, index of last new entry)".
+    commitTo(context, Math.min(message.leaderCommit, matchIndex));
+  }
+  respond(context, message, matchIndex);
+}
+
+/** "If an existing entry conflicts with a new one, delete it and all that follow; append the rest." */
+function appendMissing(context: Context, message: AppendEntries): void {
+  const { log: ownLog } = context.state.persistent;
+  const { entries } = message;
+  let held = 0;
+  while (held < entries.length) {
+    const entry = entries[held] as Entry;
+    if (log.termAt(ownLog, entry.index) !== entry.term) break;
+    held++;
+  }
+  const first = entries[held];
+  if (first === undefined) return;
+  // Only a true conflict cuts: a delayed, shorter message must not remove what came after it.
+  const conflicts = first.index <= log.lastIndex(ownLog);
+  saveEntries(context, conflicts ? first.index : null, entries.slice(held));
+}
+
+function respond(context: Context, message: AppendEntries, matchIndex: Index): void {
+  const { id, persistent, volatile } = context.state;
+  const withEntries = message.entries.length > 0;
+  send(
+    context,
+    {
+      kind: 'AppendEntriesResponse',
+      from: id,
+      to: message.from,
+      term: persistent.currentTerm,
+      readRound: message.readRound,
+      success: true,
+      // A heartbeat is answered at once, so it may vouch only for what is durable already.
+      matchIndex: withEntries ? matchIndex : Math.min(matchIndex, volatile.persistedIndex),
+    },
+    withEntries ? 'log' : 'term',
+  );
+}
+
+function refuse(context: Context, message: AppendEntries): void {
+  const { id, persistent } = context.state;
+  const hintIndex = log.lastPossibleMatch(
+    persistent.log,
+    message.prevLogIndex,
+    message.prevLogTerm,
+  );
+  send(context, {
+    kind: 'AppendEntriesResponse',
+    from: id,
+    to: message.from,
+    term: persistent.currentTerm,
+    readRound: message.readRound,
+    success: false,
+    prevLogIndex: message.prevLogIndex,
+    hintIndex,
+    hintTerm: log.termAt(persistent.log, hintIndex) ?? 0,
+  });
+}
+
+/** Figure 3.1: "reply false if term < currentTerm"; the reply's term makes the old leader step down. */
+export function refuseStaleAppendEntries(
+  state: RaftState,
+  message: AppendEntries,
+): AppendEntriesResponse {
+  return {
+    kind: 'AppendEntriesResponse',
+    from: state.id,
+    to: message.from,
+    term: state.persistent.currentTerm,
+    readRound: message.readRound,
+    success: false,
+    prevLogIndex: message.prevLogIndex,
+    hintIndex: 0,
+    hintTerm: 0,
+  };
+}
