@@ -15,7 +15,7 @@ export type Fault =
   /** The node stands still while time goes on. */
   | { kind: 'pause'; node: Target }
   | { kind: 'resume'; node: Target }
-  /** Messages pass only within a group; a node in no group is alone. */
+  /** Messages pass only within a group; the nodes that no group names form one more. */
   | { kind: 'partition'; groups: readonly (readonly Target[])[] }
   /** Changes settings of the links from `from` to `to`; `*` stands for every node. */
   | { kind: 'link'; from: Target | '*'; to: Target | '*'; settings: Partial<LinkSettings> }

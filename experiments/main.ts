@@ -1,0 +1,35 @@
+/**
+ * The command `npm run experiment`: joins the parts and does nothing itself. `--help` says the
+ * rest.
+ */
+import { join } from 'node:path';
+import { catalogueOf } from '../lab/catalogue.ts';
+import { main } from '../lab/commands.ts';
+import { listenForInterruption } from '../lab/interruption.ts';
+import { surroundings } from '../lab/manifest.ts';
+
+const project = join(import.meta.dirname, '..');
+
+for (const stream of [process.stdout, process.stderr]) {
+  // `| head` closes the pipe when it has seen enough; the sweep and its files go on.
+  stream.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EPIPE') throw error;
+  });
+}
+
+process.exitCode = await main({
+  words: process.argv.slice(2),
+  stdout: process.stdout,
+  stderr: process.stderr,
+  catalogue: catalogueOf(import.meta.dirname),
+  resultsDirectory: join(project, 'results'),
+  surroundings: () => surroundings(project),
+  // Loaded when used: workers, plots and their libraries are no part of reading a command.
+  host: () => import('../lab/run.ts'),
+  reports: () => import('../lab/report.ts'),
+  comparison: async (before, after, columns) => {
+    const { compareResults, comparisonText } = await import('../lab/compare.ts');
+    return comparisonText(compareResults(before, after), columns);
+  },
+  interruption: listenForInterruption,
+});

@@ -1,0 +1,186 @@
+/**
+ * The end of every trial: with all faults healed, is what the clients were told still true? Judged from
+ * outside: from the disks, from what each client was told, and from the nodes' own counts, with a model
+ * of sessions written apart from the state machine's.
+ */
+import { OperationReader } from '../src/command.ts';
+import type { Entry, NodeId } from '../src/raft/types.ts';
+import type { Status } from './worker.ts';
+
+export type Evidence = {
+  /** Every node's state, asked for with digests once all had come to rest. */
+  readonly statuses: readonly Status[];
+  /** What every node's disk holds, in the order of `statuses`. */
+  readonly logs: readonly (readonly Entry[])[];
+  /** Per client, counted from 0: a byte per request number, 1 where a write was acknowledged. */
+  readonly acknowledged: readonly Uint8Array[];
+  /** Nodes the cluster has; a node without a status has not come back. */
+  readonly nodes: readonly NodeId[];
+};
+
+export type Verdict = {
+  readonly acknowledgedWritesLost: number;
+  readonly writesAppliedTwice: number;
+  readonly replicasEqual: boolean;
+  /** `ok`, or what does not hold, in sentences. */
+  readonly audit: string;
+};
+
+/** O(entries × nodes) comparisons of bytes and O(commands) of bookkeeping. */
+export function audit(evidence: Evidence): Verdict {
+  const complaints: string[] = [];
+  const { statuses, logs } = evidence;
+  complaints.push(...leadership(evidence));
+  const unequal = replicas(statuses);
+  complaints.push(...unequal, ...committedLogs(statuses, logs));
+  const replay = replayCommitted(committed(statuses[0], logs[0]));
+  const lost = countLost(evidence.acknowledged, replay.executed);
+  if (lost > 0) complaints.push(`${lost} acknowledged writes are not in the committed log`);
+  const { twice, sentences } = executions(statuses, replay.count);
+  complaints.push(...sentences);
+  return {
+    acknowledgedWritesLost: lost,
+    writesAppliedTwice: twice,
+    replicasEqual: statuses.length === evidence.nodes.length && unequal.length === 0,
+    audit: complaints.length === 0 ? 'ok' : complaints.join('; '),
+  };
+}
+
+function leadership({ statuses, nodes }: Evidence): string[] {
+  const complaints: string[] = [];
+  const missing = nodes.filter((id) => !statuses.some((status) => status.id === id));
+  if (missing.length > 0) complaints.push(`${missing.join(', ')} did not come back`);
+  const leaders = statuses.filter(({ role }) => role === 'leader');
+  const [leader] = leaders;
+  if (leader === undefined || leaders.length > 1) {
+    const names = leaders.map(({ id, term }) => `${id} in term ${term}`).join(', ');
+    complaints.push(`one leader is expected, there are ${leaders.length}${names && `: ${names}`}`);
+    return complaints;
+  }
+  for (const { id, leaderId, term } of statuses) {
+    if (leaderId !== leader.id || term !== leader.term) {
+      complaints.push(`${id} follows ${leaderId ?? 'nobody'} in term ${term}, not ${leader.id}`);
+    }
+  }
+  return complaints;
+}
+
+/** Equal state at the same index on all replicas. */
+function replicas(statuses: readonly Status[]): string[] {
+  const [first] = statuses;
+  if (first === undefined) return ['no node is left'];
+  const complaints: string[] = [];
+  for (const { id, lastApplied, digest } of statuses.slice(1)) {
+    if (lastApplied !== first.lastApplied) {
+      complaints.push(`${id} has applied ${lastApplied} and ${first.id} ${first.lastApplied}`);
+    } else if (digest !== first.digest) {
+      complaints.push(`${id} and ${first.id} differ in state at index ${lastApplied}`);
+    }
+  }
+  return complaints;
+}
+
+/** Log Matching (§3.5) on what the disks hold, as far as it is committed. */
+function committedLogs(statuses: readonly Status[], logs: readonly (readonly Entry[])[]): string[] {
+  const complaints: string[] = [];
+  const reference = committed(statuses[0], logs[0]);
+  statuses.forEach((status, i) => {
+    const log = committed(status, logs[i]);
+    if (log.length < status.commitIndex) {
+      complaints.push(`${status.id} has ${log.length} of ${status.commitIndex} committed entries`);
+    }
+    const common = Math.min(log.length, reference.length);
+    for (let at = 0; at < common; at++) {
+      if (sameEntry(log[at] as Entry, reference[at] as Entry)) continue;
+      complaints.push(`entry ${at + 1} of ${status.id} is not that of ${statuses[0]?.id}`);
+      return;
+    }
+  });
+  return complaints;
+}
+
+function committed(status: Status | undefined, log: readonly Entry[] | undefined): Entry[] {
+  return log?.slice(0, status?.commitIndex ?? 0) ?? [];
+}
+
+function sameEntry(a: Entry, b: Entry): boolean {
+  if (a.index !== b.index || a.term !== b.term || a.kind !== b.kind) return false;
+  if (a.kind !== 'command' || b.kind !== 'command') return true;
+  return Buffer.compare(a.command, b.command) === 0;
+}
+
+type Replay = {
+  /** Per client id: a byte per request number, 1 where a write takes effect. */
+  readonly executed: ReadonlyMap<number, Uint8Array>;
+  readonly count: number;
+};
+
+/**
+ * Which commands of a log take effect, by the rule of §6.3 alone: the first of each client and request
+ * number, unless the client had by then declared that it waits for it no longer.
+ */
+function replayCommitted(log: readonly Entry[]): Replay {
+  const executed = new Map<number, Uint8Array>();
+  const lowestPending = new Map<number, number>();
+  let count = 0;
+  for (const entry of log) {
+    if (entry.kind !== 'command') continue;
+    const command = new OperationReader(entry.command);
+    while (command.next()) {
+      const { clientId, requestNumber } = command;
+      const lowest = Math.max(lowestPending.get(clientId) ?? 0, command.lowestPending);
+      lowestPending.set(clientId, lowest);
+      const seen = withRoom(executed, clientId, requestNumber);
+      if (requestNumber < lowest || seen[requestNumber] === 1) continue;
+      seen[requestNumber] = 1;
+      count++;
+    }
+  }
+  return { executed, count };
+}
+
+function withRoom(
+  executed: Map<number, Uint8Array>,
+  clientId: number,
+  requestNumber: number,
+): Uint8Array {
+  const seen = executed.get(clientId) ?? new Uint8Array(1024);
+  if (requestNumber < seen.byteLength) {
+    executed.set(clientId, seen);
+    return seen;
+  }
+  const grown = new Uint8Array(Math.max(seen.byteLength * 2, requestNumber + 1));
+  grown.set(seen);
+  executed.set(clientId, grown);
+  return grown;
+}
+
+function countLost(
+  acknowledged: readonly Uint8Array[],
+  executed: ReadonlyMap<number, Uint8Array>,
+): number {
+  let lost = 0;
+  acknowledged.forEach((told, client) => {
+    const seen = executed.get(client + 1);
+    for (let requestNumber = 1; requestNumber < told.byteLength; requestNumber++) {
+      if (told[requestNumber] === 1 && seen?.[requestNumber] !== 1) lost++;
+    }
+  });
+  return lost;
+}
+
+/** Every node must have executed just as many commands as take effect: more is a retry applied twice. */
+function executions(
+  statuses: readonly Status[],
+  expected: number,
+): { twice: number; sentences: string[] } {
+  let twice = 0;
+  const sentences: string[] = [];
+  for (const { id, executed } of statuses) {
+    twice = Math.max(twice, executed - expected);
+    if (executed !== expected) {
+      sentences.push(`${id} has executed ${executed} commands where ${expected} take effect`);
+    }
+  }
+  return { twice, sentences };
+}

@@ -1,0 +1,199 @@
+/**
+ * The finished trials of a sweep, on disk as they come: `cells.sqlite`. An interrupted sweep loses
+ * at most the trial that was running; `--resume` and `merge` read what is here.
+ */
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import sqlite3 from 'sqlite3';
+import { cellKey } from './cells.ts';
+import { type Row, SCHEMA_VERSION } from './results.ts';
+import { messageOf, UserError } from './user-error.ts';
+
+/** A row, how long its trial lasted, and which code on which machine it comes from. */
+export type StoredRow = { row: Row; durationS: number; origin: string };
+
+/** What a store says about itself. */
+export type StoreHeader = { experiment: string; schemaVersion: number; seed: number };
+
+export type CellStore = {
+  /** Everything stored, by `cellKey`. */
+  rows(): Promise<Map<string, StoredRow>>;
+  /** Resolves when the row is durable. */
+  put(stored: StoredRow): Promise<void>;
+  close(): Promise<void>;
+};
+
+type Database = InstanceType<typeof sqlite3.Database>;
+
+const SCHEMA = `
+  CREATE TABLE IF NOT EXISTS header (value TEXT NOT NULL);
+  CREATE TABLE IF NOT EXISTS cells (
+    key TEXT PRIMARY KEY,
+    durationS REAL NOT NULL,
+    origin TEXT NOT NULL,
+    row TEXT NOT NULL
+  );
+`;
+
+export function storePath(directory: string): string {
+  return join(directory, 'cells.sqlite');
+}
+
+/**
+ * Opens the store of a sweep for writing and keeps others from writing to it meanwhile. With
+ * `resume` what is stored stays, provided that it belongs to the same experiment and schema;
+ * otherwise the store starts empty.
+ */
+export async function openStore(
+  directory: string,
+  wanted: { experiment: string; seed: number },
+  resume: boolean,
+): Promise<CellStore> {
+  const path = storePath(directory);
+  const database = await open(path, sqlite3.OPEN_READWRITE | sqlite3.OPEN_CREATE);
+  try {
+    // The lock is held until the store is closed: two sweeps in one directory would mix their rows.
+    await execute(database, 'PRAGMA locking_mode = EXCLUSIVE; PRAGMA synchronous = FULL;');
+    await execute(database, 'BEGIN EXCLUSIVE; COMMIT;');
+    await execute(database, SCHEMA);
+    const before = await readHeader(database, path);
+    checkSame(path, before, wanted.experiment, resume);
+    const header = { ...wanted, schemaVersion: SCHEMA_VERSION };
+    await execute(
+      database,
+      `BEGIN; DELETE FROM header; ${resume ? '' : 'DELETE FROM cells;'} COMMIT;`,
+    );
+    await query(database, 'INSERT INTO header VALUES (?)', [JSON.stringify(header)]);
+    return storeOn(database, path);
+  } catch (error) {
+    await close(database);
+    throw explained(path, error);
+  }
+}
+
+/** Reads a store that exists, or `undefined` where the directory has none. */
+export async function readStore(
+  directory: string,
+): Promise<{ header: StoreHeader; rows: Map<string, StoredRow> } | undefined> {
+  const path = storePath(directory);
+  if (!existsSync(path)) return undefined;
+  const database = await open(path, sqlite3.OPEN_READWRITE);
+  try {
+    const header = await readHeader(database, path);
+    if (header === undefined) return undefined;
+    return { header, rows: await storeOn(database, path).rows() };
+  } catch (error) {
+    throw explained(path, error);
+  } finally {
+    await close(database);
+  }
+}
+
+function storeOn(database: Database, path: string): CellStore {
+  return {
+    rows: async () => {
+      const records = await query<{ key: string; durationS: number; origin: string; row: string }>(
+        database,
+        'SELECT key, durationS, origin, row FROM cells ORDER BY rowid',
+      );
+      return new Map(
+        records.map(({ key, durationS, origin, row }) => [
+          key,
+          { durationS, origin, row: JSON.parse(row) as Row },
+        ]),
+      );
+    },
+    put: async ({ row, durationS, origin }) => {
+      const key = cellKey({ ...row, durationS });
+      const values = [key, durationS, origin, JSON.stringify(row)];
+      await query(database, 'INSERT OR REPLACE INTO cells VALUES (?, ?, ?, ?)', values).catch(
+        (error: unknown) => {
+          throw explained(path, error);
+        },
+      );
+    },
+    close: () => close(database),
+  };
+}
+
+/** Rows of another experiment are never replaced, those of another schema never continued. */
+function checkSame(
+  path: string,
+  before: StoreHeader | undefined,
+  experiment: string,
+  resume: boolean,
+): void {
+  if (before === undefined) return;
+  if (before.experiment !== experiment) {
+    throw new UserError(
+      `${path} holds the experiment '${before.experiment}', not '${experiment}'; ` +
+        'allowed: a directory of the same experiment, or a new one (--out)',
+    );
+  }
+  if (resume && before.schemaVersion !== SCHEMA_VERSION) {
+    throw new UserError(
+      `--resume: ${path} has schema ${before.schemaVersion}; ` +
+        `allowed: schema ${SCHEMA_VERSION}, so run it anew without --resume`,
+    );
+  }
+}
+
+async function readHeader(database: Database, path: string): Promise<StoreHeader | undefined> {
+  const tables = await query<{ name: string }>(
+    database,
+    "SELECT name FROM sqlite_master WHERE name IN ('header', 'cells')",
+  );
+  if (tables.length < 2) return undefined;
+  const [record] = await query<{ value: string }>(database, 'SELECT value FROM header');
+  if (record === undefined) return undefined;
+  try {
+    return JSON.parse(record.value) as StoreHeader;
+  } catch {
+    throw new UserError(`${path} has an unreadable header; remove the file to start anew`);
+  }
+}
+
+/** What a person can do about the few errors of SQLite that a person can cause. */
+function explained(path: string, error: unknown): unknown {
+  const message = messageOf(error);
+  if (message.includes('SQLITE_BUSY')) {
+    return new UserError(`${path} is in use by another run; wait for it or give another --out`);
+  }
+  if (message.includes('SQLITE_NOTADB') || message.includes('SQLITE_CORRUPT')) {
+    return new UserError(`${path} is not a store of this lab; remove it or give another --out`);
+  }
+  if (/SQLITE_(CANTOPEN|READONLY|FULL|IOERR)/.test(message)) {
+    return new UserError(`${path} cannot be used (${message}); give another --out`);
+  }
+  return error;
+}
+
+function open(path: string, mode: number): Promise<Database> {
+  return new Promise((resolve, reject) => {
+    const database = new sqlite3.Database(path, mode, (error) => {
+      if (error === null) resolve(database);
+      else reject(explained(path, error));
+    });
+  });
+}
+
+function execute(database: Database, sql: string): Promise<void> {
+  return new Promise((resolve, reject) => {
+    database.exec(sql, (error) => (error === null ? resolve() : reject(error)));
+  });
+}
+
+function query<T>(database: Database, sql: string, values: readonly unknown[] = []): Promise<T[]> {
+  return new Promise((resolve, reject) => {
+    database.all(sql, [...values], (error: Error | null, rows: T[]) => {
+      if (error === null) resolve(rows);
+      else reject(error);
+    });
+  });
+}
+
+function close(database: Database): Promise<void> {
+  return new Promise((resolve, reject) => {
+    database.close((error) => (error === null ? resolve() : reject(error)));
+  });
+}

@@ -1,0 +1,187 @@
+/**
+ * The clients of a cluster, many on one set of sockets: each has a session, so that its requests may be
+ * repeated until they are answered and still take effect once (§6.3). Follows the leader by its hints.
+ */
+import { type Operation, RecordWriter, ResultReader, type Status } from '../src/command.ts';
+import type { NodeId } from '../src/raft/types.ts';
+import { decodeResponse, encodeRequest } from '../src/transport/client-frame.ts';
+import type { Checksum } from '../src/transport/codec.ts';
+import type { Socket } from '../src/transport/transport.ts';
+import type { Outcome } from './cluster.ts';
+
+export type ClientSettings = {
+  readonly clients: number;
+  /** A request is given up after this long. */
+  readonly requestTimeoutMs: number;
+  /** A request that got no answer for this long is sent again, to another node. */
+  readonly retryMs: number;
+};
+
+type Pending = {
+  readonly operation: Operation;
+  readonly requestNumber: number;
+  readonly deadlineUs: number;
+  readonly done: (outcome: Outcome, requestNumber: number) => void;
+  /** 0: to be sent again at the next sweep. */
+  sentUs: number;
+  redirects: number;
+};
+
+type Session = {
+  readonly clientId: number;
+  nextRequestNumber: number;
+  /** In the order of request numbers, so the first is the lowest. */
+  readonly pending: Map<number, Pending>;
+};
+
+/** Hints followed at once before waiting for the cluster to make up its mind. */
+const MAX_REDIRECTS = 3;
+
+export class ClusterClient {
+  readonly #settings: ClientSettings;
+  readonly #nowUs: () => number;
+  readonly #flushSoon: () => void;
+  readonly #checksum: Checksum;
+  readonly #sockets = new Map<NodeId, Socket>();
+  readonly #sessions: Session[] = [];
+  readonly #writes = new RecordWriter();
+  readonly #reads = new RecordWriter();
+  #target: NodeId | null = null;
+  #pendingCount = 0;
+
+  /** `flushSoon` must have `flush` called at the end of the host's turn. */
+  constructor(
+    settings: ClientSettings,
+    nowUs: () => number,
+    flushSoon: () => void,
+    checksum: Checksum,
+  ) {
+    this.#settings = settings;
+    this.#nowUs = nowUs;
+    this.#flushSoon = flushSoon;
+    this.#checksum = checksum;
+    for (let clientId = 1; clientId <= settings.clients; clientId++) {
+      this.#sessions.push({ clientId, nextRequestNumber: 1, pending: new Map() });
+    }
+  }
+
+  get pendingCount(): number {
+    return this.#pendingCount;
+  }
+
+  connect(node: NodeId, socket: Socket): void {
+    this.#sockets.get(node)?.close();
+    this.#sockets.set(node, socket);
+    this.#target ??= node;
+    socket.onmessage = ({ data }) => this.#receive(node, data);
+  }
+
+  close(): void {
+    for (const socket of this.#sockets.values()) socket.close();
+  }
+
+  call(
+    client: number,
+    operation: Operation,
+    done: (outcome: Outcome, requestNumber: number) => void,
+  ): void {
+    const session = this.#sessions[client];
+    if (session === undefined) throw new RangeError(`there is no client ${client}`);
+    const requestNumber = session.nextRequestNumber++;
+    const sentUs = this.#nowUs();
+    const deadlineUs = sentUs + this.#settings.requestTimeoutMs * 1000;
+    const pending = { operation, requestNumber, deadlineUs, done, sentUs, redirects: 0 };
+    session.pending.set(requestNumber, pending);
+    this.#pendingCount++;
+    this.#enqueue(session, pending);
+  }
+
+  /** Sends what has gathered: one frame of writes and one of reads. */
+  flush(): void {
+    const socket = this.#target === null ? undefined : this.#sockets.get(this.#target);
+    for (const [kind, records] of [
+      ['write', this.#writes],
+      ['read', this.#reads],
+    ] as const) {
+      if (records.count === 0) continue;
+      const { count } = records;
+      socket?.send(encodeRequest({ kind, count, batch: records.take() }, this.#checksum));
+    }
+  }
+
+  /** To be called every few milliseconds: repeats what is overdue, gives up what is too late. */
+  sweep(): void {
+    const nowUs = this.#nowUs();
+    const overdueUs = nowUs - this.#settings.retryMs * 1000;
+    let turned = false;
+    for (const session of this.#sessions) {
+      for (const pending of session.pending.values()) {
+        if (nowUs >= pending.deadlineUs) {
+          const surely = pending.operation.kind === 'get';
+          this.#finish(session, pending, surely ? { kind: 'fail' } : { kind: 'unknown' });
+        } else if (pending.sentUs <= overdueUs) {
+          // Whoever was asked is down, cut off, or knows no leader: ask the next node.
+          if (!turned) this.#target = this.#nodeAfter(this.#target);
+          turned = true;
+          pending.sentUs = nowUs;
+          pending.redirects = 0;
+          this.#enqueue(session, pending);
+        }
+      }
+    }
+  }
+
+  #enqueue(session: Session, pending: Pending): void {
+    const { operation, requestNumber } = pending;
+    const records = operation.kind === 'get' ? this.#reads : this.#writes;
+    const [lowestPending = requestNumber] = session.pending.keys();
+    records.operation(operation, { clientId: session.clientId, requestNumber, lowestPending });
+    this.#flushSoon();
+  }
+
+  #receive(from: NodeId, data: Uint8Array): void {
+    const response = decodeResponse(data, this.#checksum);
+    if (response === null) return;
+    const result = new ResultReader(response.results);
+    while (result.next()) {
+      const session = this.#sessions[result.clientId - 1];
+      const pending = session?.pending.get(result.requestNumber);
+      // The answer to a repetition whose first answer came meanwhile.
+      if (session === undefined || pending === undefined) continue;
+      if (isRefusal(result.status)) this.#retry(session, pending, from, response.leaderId);
+      else {
+        const { status, index } = result;
+        const outcome = { kind: 'ok', result: { status, value: result.value(), index } } as const;
+        this.#finish(session, pending, outcome);
+      }
+    }
+  }
+
+  #retry(session: Session, pending: Pending, from: NodeId, leaderId: NodeId | null): void {
+    const followable = leaderId !== null && leaderId !== from && this.#sockets.has(leaderId);
+    if (!followable || pending.redirects >= MAX_REDIRECTS) {
+      pending.sentUs = 0;
+      return;
+    }
+    this.#target = leaderId;
+    pending.redirects++;
+    pending.sentUs = this.#nowUs();
+    this.#enqueue(session, pending);
+  }
+
+  #finish(session: Session, pending: Pending, outcome: Outcome): void {
+    session.pending.delete(pending.requestNumber);
+    this.#pendingCount--;
+    pending.done(outcome, pending.requestNumber);
+  }
+
+  #nodeAfter(node: NodeId | null): NodeId | null {
+    const nodes = [...this.#sockets.keys()];
+    return nodes[(nodes.indexOf(node ?? '') + 1) % nodes.length] ?? null;
+  }
+}
+
+/** Not executed there and then: the request is repeated, which its session makes safe. */
+function isRefusal(status: Status): boolean {
+  return status === 'notLeader' || status === 'notExecuted' || status === 'outcomeUnknown';
+}

@@ -1,0 +1,43 @@
+/** Real time for the threads host: one clock for all threads of the process, and a cheap timer on it. */
+import type { Clock } from '../src/node.ts';
+
+// `performance.now` counts from the start of its own thread; `hrtime` is the same in all of them.
+const [originS, originNs] = process.hrtime();
+const offsetUs = originS * 1e6 + originNs / 1e3 - performance.now() * 1e3;
+
+/** Integer microseconds on a monotonic clock that all threads share. */
+export function nowUs(): number {
+  return Math.floor(performance.now() * 1e3 + offsetUs);
+}
+
+/**
+ * A clock whose timer is moved at every step and seldom fires: a later deadline leaves the running timer
+ * alone, which then finds that it is early and waits for the rest.
+ */
+export function createClock(): Clock {
+  let deadlineUs = Number.POSITIVE_INFINITY;
+  let fire: () => void = () => {};
+  let timer: NodeJS.Timeout | null = null;
+  let armedUs = Number.POSITIVE_INFINITY;
+  const arm = (): void => {
+    if (timer !== null) clearTimeout(timer);
+    armedUs = deadlineUs;
+    timer = setTimeout(onTimeout, Math.max(0, Math.ceil((deadlineUs - nowUs()) / 1000)));
+  };
+  const onTimeout = (): void => {
+    timer = null;
+    armedUs = Number.POSITIVE_INFINITY;
+    if (nowUs() >= deadlineUs) {
+      deadlineUs = Number.POSITIVE_INFINITY;
+      fire();
+    } else if (deadlineUs < Number.POSITIVE_INFINITY) arm();
+  };
+  return {
+    nowUs,
+    setTimer(atUs, callback) {
+      deadlineUs = atUs;
+      fire = callback;
+      if (atUs < armedUs) arm();
+    },
+  };
+}

@@ -1,0 +1,76 @@
+/**
+ * A report as Markdown, as GitHub shows it: the same content as the page, with the plots as files
+ * beside it.
+ */
+import type { ReportContent, ReportValue } from './report.ts';
+
+/** The report as a Markdown document. */
+export function reportMarkdown(content: ReportContent): string {
+  const { audit, table } = content;
+  const verdict = { passed: '✅', failed: '❌ **FAILED**', none: '⚠️' }[audit.state];
+  const blocks = [
+    `# ${escapeText(content.question)}`,
+    `Experiment \`${content.name}\`.`,
+    `> ${verdict} ${escapeText(audit.sentence)}`,
+    list(audit.failures.map(escapeText)),
+    content.headline.map(escapeMarked).join(' '),
+    '## Set-up',
+    list(content.setup.map(([name, value]) => `${escapeText(name)}: ${escapeText(value)}`)),
+    constants(content),
+    ...content.figures.map(
+      (figure) =>
+        `## ${escapeText(figure.title)}\n\n` +
+        `![${escapeText(figure.title)}](${encodeURI(figure.file)}.svg)\n\n` +
+        escapeText(figure.caption),
+    ),
+    '## Results, cell by cell',
+    tableText(table),
+    escapeText(content.tableNote),
+    '## What this does not show',
+    list(content.caveats.map(escapeText)) || 'No caveats are noted.',
+    '## Where this comes from',
+    list(content.provenance.map(([name, value]) => `${escapeText(name)}: ${escapeText(value)}`)),
+    `Regenerate it with:\n\n\`\`\`sh\n${content.command}\n\`\`\``,
+  ];
+  return `${blocks.filter((block) => block !== '').join('\n\n')}\n`;
+}
+
+function tableText(table: ReportContent['table']): string {
+  if (table.rows.length === 0) return 'There are no cells.';
+  const line = (cells: readonly string[]): string => `| ${cells.join(' | ')} |`;
+  const last = table.heads.length - 1;
+  return [
+    line(table.heads.map(escapeText)),
+    line(table.heads.map((_, i) => (i === last ? ':---' : '---:'))),
+    ...table.rows.map((row) => line(row.map(valueText))),
+  ].join('\n');
+}
+
+function valueText({ text, half, failed }: ReportValue): string {
+  const whole = escapeText(half ? `${text} ± ${half}` : text);
+  return failed ? `**${whole}**` : whole;
+}
+
+function constants(content: ReportContent): string {
+  if (content.constants.length === 0) return '';
+  const all = content.constants.map(([name, value]) => `${escapeText(name)} ${escapeText(value)}`);
+  return `Everything else was held at its one value: ${all.join(', ')}.`;
+}
+
+function list(items: readonly string[]): string {
+  return items.map((item) => `- ${item}`).join('\n');
+}
+
+/** Escapes what Markdown or HTML in it would take for markup, and keeps a cell on its line. */
+function escapeText(text: string): string {
+  return text
+    .replace(/\s*\n\s*/g, ' ')
+    .replace(/&/g, '&amp;')
+    .replace(/</g, '&lt;')
+    .replace(/>/g, '&gt;')
+    .replace(/[\\`*_[\]|~]/g, (character) => `\\${character}`);
+}
+
+function escapeMarked(text: string): string {
+  return text.split('**').map(escapeText).join('**');
+}

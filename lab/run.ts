@@ -1,0 +1,236 @@
+/**
+ * One trial on the threads host, from blank disks to a verdict: start, elect, warm up, measure under the
+ * schedule of faults, heal, come to rest, audit.
+ */
+import { setTimeout as delay } from 'node:timers/promises';
+import type { Settings } from '../src/raft/types.ts';
+import { readDisk } from '../src/storage/shared.ts';
+import { type LinkSettings, PERFECT } from '../src/transport/link.ts';
+import { audit, type Verdict } from './audit.ts';
+import type { Cell } from './cells.ts';
+import { type CellFactors, rangeOf } from './factors.ts';
+import type { LoadReport } from './load-worker.ts';
+import { Nemesis, randomFaults } from './nemesis.ts';
+import type { Measurement } from './recorder.ts';
+import type { Metrics, Row } from './results.ts';
+import { closeThreads, ThreadCluster } from './threads.ts';
+import type { Counters, Status } from './worker.ts';
+
+/** Load before the measured window, for elections, connections and the compiler to settle. */
+const WARM_UP_MS = 150;
+/** A cluster that does not serve its first request by then never will. */
+const START_LIMIT_MS = 20_000;
+/** Healed, a cluster must come to rest by then. */
+const REST_LIMIT_MS = 20_000;
+const REST_POLL_MS = 10;
+const REQUEST_TIMEOUT_MS = 5000;
+const RETRY_MS = 200;
+const BATCH_BYTES = 1 << 20;
+
+/** Runs one trial. Rejects if it was aborted, or if the cluster itself failed; a failed audit is a row. */
+export async function runCell(cell: Cell, options: { signal: AbortSignal }): Promise<Row> {
+  const { factors, seed, trial } = cell;
+  const cluster = new ThreadCluster({
+    nodes: factors.nodes,
+    settings: settingsOf(factors),
+    batchCommands: factors.batch,
+    link: linkOf(factors),
+    seed,
+  });
+  const nemesis = new Nemesis(cluster);
+  try {
+    cluster.start();
+    const trialRun = await measure(cell, cluster, nemesis, options.signal);
+    const statuses = await comeToRest(cluster, options.signal);
+    const verdict = audit({
+      statuses,
+      logs: statuses.map(({ id }) => readDisk(cluster.disk(id)).entries),
+      acknowledged: trialRun.measurement.acknowledged,
+      nodes: cluster.nodes,
+    });
+    const { timeline } = trialRun.measurement;
+    return {
+      factors,
+      trial,
+      seed,
+      metrics: metricsOf(trialRun, verdict),
+      audit: verdict.audit,
+      ...(timeline === null
+        ? {}
+        : { timeline: { bucketMs: 50, points: timeline, bands: nemesis.bands } }),
+    };
+  } finally {
+    await nemesis.heal();
+    await cluster.stop();
+  }
+}
+
+/** Ends the threads kept between trials. */
+export function closeHosts(): Promise<void> {
+  return closeThreads();
+}
+
+type TrialRun = { measurement: Measurement; leaderChanges: number; counters: Counters };
+
+async function measure(
+  cell: Cell,
+  cluster: ThreadCluster,
+  nemesis: Nemesis,
+  signal: AbortSignal,
+): Promise<TrialRun> {
+  const { factors, seed } = cell;
+  const durationMs = cell.durationS * 1000;
+  const reports = new Reports();
+  cluster.startLoad(
+    {
+      workload: factors,
+      seed,
+      requestTimeoutMs: REQUEST_TIMEOUT_MS,
+      retryMs: RETRY_MS,
+      withTimeline: cell.faults.length > 0,
+    },
+    (report) => reports.add(report),
+  );
+  await reports.wait('served', START_LIMIT_MS, cluster, signal);
+  await delay(WARM_UP_MS, undefined, { signal });
+  const countersBefore = cluster.counters;
+  const termsBefore = cluster.leaderChanges.length;
+  cluster.orderLoad({ kind: 'measure', durationMs });
+  nemesis.start([...cell.faults, ...randomFaults(factors, durationMs, seed)]);
+  await reports.wait('measured', durationMs + START_LIMIT_MS, cluster, signal);
+  const counters = difference(cluster.counters, countersBefore);
+  const leaderChanges = cluster.leaderChanges.length - termsBefore;
+  await nemesis.heal();
+  const drained = await reports.wait(
+    'drained',
+    REQUEST_TIMEOUT_MS + REST_LIMIT_MS,
+    cluster,
+    signal,
+  );
+  return { measurement: drained.measurement, leaderChanges, counters };
+}
+
+/** Waits until one leads and all have applied the same; or until the limit, for the audit to say what. */
+async function comeToRest(cluster: ThreadCluster, signal: AbortSignal): Promise<Status[]> {
+  const limitMs = performance.now() + REST_LIMIT_MS;
+  for (;;) {
+    throwIfFailed(cluster);
+    const statuses = await cluster.status(false);
+    if (isAtRest(statuses, cluster.nodes.length) || performance.now() > limitMs) break;
+    await delay(REST_POLL_MS, undefined, { signal });
+  }
+  return cluster.status(true);
+}
+
+function isAtRest(statuses: readonly Status[], nodes: number): boolean {
+  const leader = statuses.find(({ role }) => role === 'leader');
+  if (leader === undefined || statuses.length < nodes) return false;
+  return statuses.every(
+    ({ leaderId, term, lastApplied, commitIndex }) =>
+      leaderId === leader.id &&
+      term === leader.term &&
+      lastApplied === leader.lastIndex &&
+      commitIndex === leader.lastIndex,
+  );
+}
+
+function metricsOf({ measurement, leaderChanges, counters }: TrialRun, verdict: Verdict): Metrics {
+  const { latencyMs } = measurement;
+  return {
+    committedOpsPerSecond: Math.round((measurement.completed * 1000) / measurement.windowMs),
+    latencyMsP50: latencyMs?.p50 ?? null,
+    latencyMsP90: latencyMs?.p90 ?? null,
+    latencyMsP99: latencyMs?.p99 ?? null,
+    latencyMsP999: latencyMs?.p999 ?? null,
+    latencyMsMax: latencyMs?.max ?? null,
+    failed: measurement.failed,
+    unknown: measurement.unknown,
+    leaderChanges,
+    messagesSent: counters.messagesSent,
+    // A damaged frame is found by its checksum where it arrives, and is as good as lost.
+    messagesDropped: counters.messagesDropped + counters.messagesDamaged,
+    bytesSent: counters.bytesSent,
+    acknowledgedWritesLost: verdict.acknowledgedWritesLost,
+    writesAppliedTwice: verdict.writesAppliedTwice,
+    replicasEqual: verdict.replicasEqual,
+  };
+}
+
+export function settingsOf(factors: CellFactors): Settings {
+  const { min, max } = rangeOf(factors.electionTimeoutMs);
+  return {
+    electionTimeoutMs: [min, max],
+    heartbeatMs: factors.heartbeatMs,
+    preVote: factors.preVote,
+    checkQuorum: factors.checkQuorum,
+    leaderStickiness: factors.stickiness,
+    parallelDiskWrite: factors.parallelDisk,
+    windowMessages: factors.window,
+    batchEntries: factors.batch,
+    batchBytes: BATCH_BYTES,
+  };
+}
+
+export function linkOf(factors: CellFactors): LinkSettings {
+  return {
+    ...PERFECT,
+    loss: factors.loss,
+    burst: factors.burst,
+    duplicate: factors.duplicate,
+    delayMs: factors.delayMs,
+    jitterMs: factors.jitterMs,
+    distribution: factors.distribution,
+    reorder: factors.reorder,
+    correlation: factors.correlation,
+    corrupt: factors.corrupt,
+    bytesPerSecond: factors.bandwidth,
+  };
+}
+
+function difference(after: Counters, before: Counters): Counters {
+  return {
+    messagesSent: after.messagesSent - before.messagesSent,
+    messagesDropped: after.messagesDropped - before.messagesDropped,
+    messagesDamaged: after.messagesDamaged - before.messagesDamaged,
+    bytesSent: after.bytesSent - before.bytesSent,
+  };
+}
+
+/** The clients' reports, to be waited for by kind. */
+class Reports {
+  readonly #heard = new Map<LoadReport['kind'], LoadReport>();
+  #wake: () => void = () => {};
+
+  add(report: LoadReport): void {
+    this.#heard.set(report.kind, report);
+    this.#wake();
+  }
+
+  async wait<K extends LoadReport['kind']>(
+    kind: K,
+    limitMs: number,
+    cluster: ThreadCluster,
+    signal: AbortSignal,
+  ): Promise<Extract<LoadReport, { kind: K }>> {
+    const endMs = performance.now() + limitMs;
+    for (;;) {
+      signal.throwIfAborted();
+      throwIfFailed(cluster);
+      const report = this.#heard.get(kind);
+      if (report !== undefined) return report as Extract<LoadReport, { kind: K }>;
+      const leftMs = endMs - performance.now();
+      if (leftMs <= 0) throw new Error(`the clients were not "${kind}" within ${limitMs} ms`);
+      // Looks again now and then, so that a failure elsewhere or an abort does not wait for a report.
+      await Promise.race([
+        new Promise<void>((resolve) => {
+          this.#wake = resolve;
+        }),
+        delay(Math.min(leftMs, 50)),
+      ]);
+    }
+  }
+}
+
+function throwIfFailed(cluster: ThreadCluster): void {
+  if (cluster.failure !== null) throw cluster.failure;
+}

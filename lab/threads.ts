@@ -1,0 +1,350 @@
+/**
+ * A cluster of worker threads: a long-lived piscina task per node, direct ports between all of them, and
+ * this thread as the hand that starts, kills, pauses and cuts. It is on no message's way.
+ */
+import { MessageChannel, type MessagePort, type Transferable } from 'node:worker_threads';
+import { Piscina } from 'piscina';
+import type { NodeId, Settings } from '../src/raft/types.ts';
+import { createDisk } from '../src/storage/shared.ts';
+import type { LinkSettings } from '../src/transport/link.ts';
+import type { LoadOrder, LoadReport, LoadTask } from './load-worker.ts';
+import {
+  type Counters,
+  type NodeTask,
+  type Order,
+  PAUSED,
+  type Report,
+  RUNNING,
+  type Status,
+} from './worker.ts';
+
+export type ThreadsOptions = {
+  readonly nodes: number;
+  readonly settings: Settings;
+  readonly batchCommands: number;
+  /** The links between nodes at the start; those of clients are perfect. */
+  readonly link: LinkSettings;
+  readonly seed: number;
+};
+
+export type LeaderChange = {
+  readonly atMs: number;
+  readonly term: number;
+  readonly leaderId: NodeId;
+};
+
+type Member = {
+  readonly id: NodeId;
+  readonly disk: SharedArrayBuffer;
+  readonly pauseWord: SharedArrayBuffer;
+  state: 'running' | 'paused' | 'crashed';
+  incarnation: number;
+  control: MessagePort | null;
+  /** Kills the thread. */
+  abort: AbortController;
+  /** Settles when the thread's task is over, whichever way. */
+  ended: Promise<void>;
+  /** What earlier threads of this node had counted when they were last heard of. */
+  past: Counters;
+  counters: Counters;
+};
+
+const NOTHING_COUNTED: Counters = {
+  messagesSent: 0,
+  messagesDropped: 0,
+  messagesDamaged: 0,
+  bytesSent: 0,
+};
+
+/** Threads are kept between trials: starting one costs more than a trial's election. */
+let pool: Piscina | null = null;
+const THREADS_MAX = 64;
+const IDLE_MS = 60_000;
+
+function threads(): Piscina {
+  pool ??= new Piscina({
+    minThreads: 0,
+    maxThreads: THREADS_MAX,
+    idleTimeout: IDLE_MS,
+    atomics: 'disabled',
+  });
+  return pool;
+}
+
+/** Ends all idle threads; call it when no cluster runs. */
+export async function closeThreads(): Promise<void> {
+  const closing = pool;
+  pool = null;
+  await closing?.destroy();
+}
+
+export class ThreadCluster {
+  readonly options: ThreadsOptions;
+  readonly leaderChanges: LeaderChange[] = [];
+  /** Set when a node's storage failed it or it broke an invariant; the run is then worth nothing. */
+  failure: Error | null = null;
+  readonly #members = new Map<NodeId, Member>();
+  readonly #links = new Map<string, LinkSettings>();
+  readonly #statusRequests = new Map<number, (status: Status) => void>();
+  #nextStatusRequest = 1;
+  #load: MessagePort | null = null;
+  #loadEnded: Promise<void> = Promise.resolve();
+
+  constructor(options: ThreadsOptions) {
+    this.options = options;
+    for (let i = 1; i <= options.nodes; i++) {
+      const id = `n${i}`;
+      this.#members.set(id, {
+        id,
+        disk: createDisk(),
+        pauseWord: new SharedArrayBuffer(4),
+        state: 'crashed',
+        incarnation: 0,
+        control: null,
+        abort: new AbortController(),
+        ended: Promise.resolve(),
+        past: NOTHING_COUNTED,
+        counters: NOTHING_COUNTED,
+      });
+    }
+  }
+
+  get nodes(): NodeId[] {
+    return [...this.#members.keys()];
+  }
+
+  /** The node that last said it leads. */
+  get leaderId(): NodeId | null {
+    return this.leaderChanges.at(-1)?.leaderId ?? null;
+  }
+
+  start(): void {
+    for (const id of this.nodes) this.restart(id);
+  }
+
+  state(id: NodeId): 'running' | 'paused' | 'crashed' {
+    return this.#member(id).state;
+  }
+
+  /** The disk of a node, which outlives its threads. */
+  disk(id: NodeId): SharedArrayBuffer {
+    return this.#member(id).disk;
+  }
+
+  // ---- Faults ---------------------------------------------------------------------------------------
+
+  /** Kills the node's thread wherever it stands. What it had not reported durable may be lost. */
+  async crash(id: NodeId): Promise<void> {
+    const member = this.#member(id);
+    if (member.state === 'crashed') return;
+    member.state = 'crashed';
+    member.past = sum(member.past, member.counters);
+    member.counters = NOTHING_COUNTED;
+    Atomics.store(new Int32Array(member.pauseWord), 0, RUNNING);
+    member.abort.abort();
+    member.control?.close();
+    member.control = null;
+    await member.ended;
+  }
+
+  /** Starts a node's thread, on its disk and with new ports to all that run. */
+  restart(id: NodeId): void {
+    const member = this.#member(id);
+    if (member.state !== 'crashed') return;
+    const { port1: control, port2 } = new MessageChannel();
+    const task: NodeTask = {
+      id,
+      settings: this.options.settings,
+      configuration: { voters: this.nodes, outgoing: [], learners: [] },
+      batchCommands: this.options.batchCommands,
+      seed: this.options.seed,
+      incarnation: member.incarnation++,
+      disk: member.disk,
+      pauseWord: member.pauseWord,
+      control: port2,
+    };
+    member.state = 'running';
+    member.control = control;
+    member.abort = new AbortController();
+    member.ended = this.#run('./worker.ts', task, port2, member.abort.signal);
+    control.on('message', (report: Report) => this.#hear(member, report));
+    for (const peer of this.#members.values()) {
+      if (peer.id !== id && peer.state !== 'crashed') this.#connect(member, peer);
+    }
+    if (this.#load !== null) this.#connectClients(member);
+  }
+
+  /** The thread blocks at its next message; its sockets fill up meanwhile. */
+  pause(id: NodeId): void {
+    const member = this.#member(id);
+    if (member.state !== 'running') return;
+    member.state = 'paused';
+    Atomics.store(new Int32Array(member.pauseWord), 0, PAUSED);
+    this.#order(member, { kind: 'pause' });
+  }
+
+  resume(id: NodeId): void {
+    const member = this.#member(id);
+    if (member.state !== 'paused') return;
+    member.state = 'running';
+    const word = new Int32Array(member.pauseWord);
+    Atomics.store(word, 0, RUNNING);
+    Atomics.notify(word, 0);
+  }
+
+  /** Changes the link from one node to another, in that direction only. */
+  setLink(from: NodeId, to: NodeId, settings: Partial<LinkSettings>): void {
+    const changed = { ...this.#link(from, to), ...settings };
+    this.#links.set(`${from}->${to}`, changed);
+    const member = this.#member(from);
+    if (member.state !== 'crashed')
+      this.#order(member, { kind: 'link', peer: to, settings: changed });
+  }
+
+  /** Puts the link back to what the cluster began with. */
+  heal(from: NodeId, to: NodeId): void {
+    if (this.#links.has(`${from}->${to}`)) this.setLink(from, to, this.options.link);
+  }
+
+  // ---- Load -----------------------------------------------------------------------------------------
+
+  /** Starts the clients' thread and connects it to all nodes. */
+  startLoad(task: Omit<LoadTask, 'control'>, hear: (report: LoadReport) => void): void {
+    const { port1, port2 } = new MessageChannel();
+    this.#load = port1;
+    port1.on('message', hear);
+    this.#loadEnded = this.#run('./load-worker.ts', { ...task, control: port2 }, port2, null);
+    for (const member of this.#members.values()) {
+      if (member.state !== 'crashed') this.#connectClients(member);
+    }
+    this.orderLoad({ kind: 'start' });
+  }
+
+  orderLoad(order: LoadOrder): void {
+    this.#load?.postMessage(order);
+  }
+
+  // ---- Observation ----------------------------------------------------------------------------------
+
+  /** The state of every node that runs, asked at once. A paused node answers once it is resumed. */
+  status(digest: boolean): Promise<Status[]> {
+    const running = [...this.#members.values()].filter(({ state }) => state === 'running');
+    return Promise.all(
+      running.map(
+        (member) =>
+          new Promise<Status>((resolve) => {
+            const id = this.#nextStatusRequest++;
+            this.#statusRequests.set(id, resolve);
+            this.#order(member, { kind: 'status', id, digest });
+          }),
+      ),
+    );
+  }
+
+  /** Messages between nodes since the start, crashed threads included up to their last report. */
+  get counters(): Counters {
+    let total = NOTHING_COUNTED;
+    for (const { past, counters } of this.#members.values()) {
+      total = sum(total, sum(past, counters));
+    }
+    return total;
+  }
+
+  /** Ends all threads' tasks and waits for them. */
+  async stop(): Promise<void> {
+    this.orderLoad({ kind: 'stop' });
+    for (const member of this.#members.values()) {
+      this.resume(member.id);
+      if (member.state === 'running') this.#order(member, { kind: 'stop' });
+    }
+    await Promise.all([this.#loadEnded, ...[...this.#members.values()].map(({ ended }) => ended)]);
+    for (const member of this.#members.values()) member.control?.close();
+    this.#load?.close();
+  }
+
+  // ---- Plumbing -------------------------------------------------------------------------------------
+
+  async #run(
+    file: string,
+    task: NodeTask | LoadTask,
+    port: MessagePort,
+    signal: AbortSignal | null,
+  ): Promise<void> {
+    const filename = new URL(file, import.meta.url).href;
+    try {
+      await threads().run(task, { filename, transferList: [port], signal });
+    } catch (error) {
+      if (error instanceof Error && error.name === 'AbortError') return;
+      this.#failed(error instanceof Error ? error : new Error(String(error)));
+    }
+  }
+
+  #failed(error: Error): void {
+    this.failure ??= error;
+  }
+
+  #hear(member: Member, report: Report): void {
+    switch (report.kind) {
+      case 'role': {
+        const { role, term } = report;
+        const news = term > (this.leaderChanges.at(-1)?.term ?? 0);
+        if (role === 'leader' && news) {
+          this.leaderChanges.push({ atMs: performance.now(), term, leaderId: member.id });
+        }
+        break;
+      }
+      case 'counters':
+        member.counters = report.counters;
+        break;
+      case 'status':
+        this.#statusRequests.get(report.id)?.(report.status);
+        this.#statusRequests.delete(report.id);
+        break;
+      case 'failure':
+        this.#failed(new Error(report.message));
+        break;
+    }
+  }
+
+  #connect(a: Member, b: Member): void {
+    const { port1, port2 } = new MessageChannel();
+    const connect = (from: Member, to: Member, port: MessagePort): void => {
+      const settings = this.#link(from.id, to.id);
+      this.#order(from, { kind: 'connect', peer: to.id, port, settings }, [port]);
+    };
+    connect(a, b, port1);
+    connect(b, a, port2);
+  }
+
+  #connectClients(member: Member): void {
+    const { port1, port2 } = new MessageChannel();
+    this.#order(member, { kind: 'client', port: port1 }, [port1]);
+    const order: LoadOrder = { kind: 'connect', node: member.id, port: port2 };
+    this.#load?.postMessage(order, [port2]);
+  }
+
+  #order(member: Member, order: Order, transfer: Transferable[] = []): void {
+    member.control?.postMessage(order, transfer);
+  }
+
+  #link(from: NodeId, to: NodeId): LinkSettings {
+    return this.#links.get(`${from}->${to}`) ?? this.options.link;
+  }
+
+  #member(id: NodeId): Member {
+    const member = this.#members.get(id);
+    if (member === undefined) {
+      throw new RangeError(`there is no node ${id}; there are ${this.nodes.join(', ')}`);
+    }
+    return member;
+  }
+}
+
+function sum(a: Counters, b: Counters): Counters {
+  return {
+    messagesSent: a.messagesSent + b.messagesSent,
+    messagesDropped: a.messagesDropped + b.messagesDropped,
+    messagesDamaged: a.messagesDamaged + b.messagesDamaged,
+    bytesSent: a.bytesSent + b.bytesSent,
+  };
+}

@@ -1,0 +1,215 @@
+/**
+ * Load as data, and the loops that make it: closed (so many clients, so many requests outstanding each)
+ * or open (a fixed arrival rate). Speaks only `Caller`, so it means the same on every host.
+ */
+import type { OperationKind } from '../src/command.ts';
+import { chance, fork, nextUint32, type RandomState } from '../src/raft/random.ts';
+import type { Caller, Outcome } from './cluster.ts';
+
+export type Workload = {
+  readonly clients: number;
+  /** Requests each client keeps outstanding in a closed loop. */
+  readonly outstanding: number;
+  /** Operations per second of an open loop; `null` is a closed loop. */
+  readonly rate: number | null;
+  /** Share of reads, 0 … 1. */
+  readonly readRatio: number;
+  readonly valueBytes: number;
+  readonly keys: number;
+  /** Exponent of Zipf's law over the keys; 0 is uniform. */
+  readonly zipf: number;
+};
+
+export const KEY_BYTES = 16;
+
+export type Completion = {
+  readonly kind: OperationKind;
+  readonly client: number;
+  readonly requestNumber: number;
+  /** When the request was due: in an open loop, waiting for the cluster counts (Tene, 2013). */
+  readonly intendedUs: number;
+  readonly completedUs: number;
+  readonly outcome: Outcome;
+};
+
+/** One request at a time; its buffers are used again once it is answered. */
+type Slot = {
+  readonly client: number;
+  readonly operation: {
+    kind: OperationKind;
+    key: Uint8Array;
+    value: Uint8Array | null;
+    expected: null;
+  };
+  readonly value: Uint8Array;
+  intendedUs: number;
+};
+
+/** Starts the load; the returned function ends it, what is outstanding still completes. */
+export function startWorkload(
+  workload: Workload,
+  seed: number,
+  caller: Caller,
+  onCompletion: (completion: Completion) => void,
+): () => void {
+  const next = new OperationSource(workload, seed);
+  const run = { going: true };
+  const issue = (slot: Slot, intendedUs: number, then: () => void): void => {
+    next.fill(slot);
+    slot.intendedUs = intendedUs;
+    caller.call(slot.client, slot.operation, (outcome, requestNumber) => {
+      const { client, operation } = slot;
+      onCompletion({
+        kind: operation.kind,
+        client,
+        requestNumber,
+        intendedUs: slot.intendedUs,
+        completedUs: caller.nowUs(),
+        outcome,
+      });
+      then();
+    });
+  };
+  if (workload.rate === null) closedLoop(workload, caller, run, issue);
+  else openLoop(workload, workload.rate, caller, run, issue);
+  return () => {
+    run.going = false;
+  };
+}
+
+type Issue = (slot: Slot, intendedUs: number, then: () => void) => void;
+type Run = { going: boolean };
+
+function closedLoop(workload: Workload, caller: Caller, run: Run, issue: Issue): void {
+  for (let client = 0; client < workload.clients; client++) {
+    for (let i = 0; i < workload.outstanding; i++) {
+      const slot = createSlot(client, workload);
+      const again = (): void => {
+        if (run.going) issue(slot, caller.nowUs(), again);
+      };
+      again();
+    }
+  }
+}
+
+/** How long the open loop sleeps; arrivals due meanwhile are issued together, each with its own time. */
+const OPEN_LOOP_TICK_US = 1000;
+
+function openLoop(workload: Workload, rate: number, caller: Caller, run: Run, issue: Issue): void {
+  const idle: Slot[] = [];
+  const startUs = caller.nowUs();
+  let issued = 0;
+  const tick = (): void => {
+    if (!run.going) return;
+    const nowUs = caller.nowUs();
+    for (;;) {
+      const dueUs = startUs + Math.floor((issued * 1e6) / rate);
+      if (dueUs > nowUs) break;
+      const slot = idle.pop() ?? createSlot(issued % workload.clients, workload);
+      issue(slot, dueUs, () => idle.push(slot));
+      issued++;
+    }
+    caller.at(nowUs + OPEN_LOOP_TICK_US, tick);
+  };
+  tick();
+}
+
+function createSlot(client: number, workload: Workload): Slot {
+  const key = new Uint8Array(KEY_BYTES);
+  const value = new Uint8Array(workload.valueBytes).fill(0x76);
+  return { client, operation: { kind: 'put', key, value, expected: null }, value, intendedUs: 0 };
+}
+
+/** Draws operations: each write has a value of its own, so that no two can be mistaken. */
+class OperationSource {
+  readonly #workload: Workload;
+  readonly #rng: RandomState;
+  readonly #zipf: Uint32Array | null;
+  #count = 0;
+
+  constructor(workload: Workload, seed: number) {
+    this.#workload = workload;
+    this.#rng = fork(seed, 'workload');
+    this.#zipf = workload.zipf === 0 ? null : zipfThresholds(workload.keys, workload.zipf);
+  }
+
+  fill(slot: Slot): void {
+    const { readRatio } = this.#workload;
+    const reads = readRatio > 0 && chance(this.#rng, readRatio);
+    writeKey(slot.operation.key, this.#drawKey());
+    slot.operation.kind = reads ? 'get' : 'put';
+    slot.operation.value = reads ? null : slot.value;
+    if (reads) return;
+    this.#count++;
+    writeCount(slot.value, this.#count);
+  }
+
+  #drawKey(): number {
+    const draw = nextUint32(this.#rng);
+    if (this.#zipf === null) return Math.floor((draw / 0x1_0000_0000) * this.#workload.keys);
+    return firstAtLeast(this.#zipf, draw);
+  }
+}
+
+function writeKey(key: Uint8Array, number: number): void {
+  key[0] = 0x6b;
+  let rest = number;
+  for (let i = KEY_BYTES - 1; i > 0; i--) {
+    key[i] = 0x30 + (rest % 10);
+    rest = Math.floor(rest / 10);
+  }
+}
+
+function writeCount(value: Uint8Array, count: number): void {
+  let rest = count;
+  for (let i = 0; i < 8 && i < value.byteLength; i++) {
+    value[i] = rest & 0xff;
+    rest = Math.floor(rest / 256);
+  }
+}
+
+/**
+ * Zipf's cumulative distribution over ranks 1 … keys, scaled to 32 bits: a uniform draw belongs to the
+ * first rank whose threshold reaches it.
+ */
+export function zipfThresholds(keys: number, exponent: number): Uint32Array {
+  const cumulative = new Float64Array(keys);
+  let sum = 0;
+  for (let rank = 1; rank <= keys; rank++) {
+    sum += 1 / power(rank, exponent);
+    cumulative[rank - 1] = sum;
+  }
+  return Uint32Array.from(cumulative, (value) => Math.floor((value / sum) * 0xffff_ffff));
+}
+
+/**
+ * x to a non-negative exponent by multiplications and square roots only: these are exact to the last bit
+ * on every machine, as `Math.pow` is not, so a seed draws the same keys everywhere.
+ */
+export function power(x: number, exponent: number): number {
+  const whole = Math.floor(exponent);
+  let result = 1;
+  for (let i = 0; i < whole; i++) result *= x;
+  let fraction = exponent - whole;
+  let root = x;
+  for (let bit = 0; bit < 30 && fraction > 0; bit++) {
+    root = Math.sqrt(root);
+    fraction *= 2;
+    if (fraction >= 1) {
+      result *= root;
+      fraction -= 1;
+    }
+  }
+  return result;
+}
+
+function firstAtLeast(thresholds: Uint32Array, draw: number): number {
+  let low = 0;
+  let high = thresholds.length - 1;
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if ((thresholds[middle] as number) < draw) low = middle + 1;
+    else high = middle;
+  }
+  return low;
+}

@@ -1,0 +1,123 @@
+/**
+ * A WebSocket-like object between two worker threads, over one direct MessagePort, with the link model
+ * in between: what `send` accepts arrives late, twice, damaged, out of order or not at all, as the
+ * settings of this direction say. A peer whose thread has ended is silence, as a network would be.
+ */
+import type { MessagePort } from 'node:worker_threads';
+import FlatQueue from 'flatqueue';
+import { deliveries, type LinkSettings, type LinkState, queuedBytes } from './link.ts';
+import type { Socket } from './transport.ts';
+
+/** What crosses the port: a frame to deliver at once, or a frame and when to deliver it. */
+type Crossing =
+  | Uint8Array<ArrayBuffer>
+  | { readonly atUs: number; readonly data: Uint8Array<ArrayBuffer> };
+
+export class Channel implements Socket {
+  onmessage: ((event: { readonly data: Uint8Array }) => void) | null = null;
+  settings: LinkSettings;
+  readonly link: LinkState;
+  readonly #port: MessagePort;
+  readonly #delays: DelayQueue;
+  readonly #nowUs: () => number;
+  #closed = false;
+
+  /** `nowUs` must be the same clock on both ends: delays are decided here and waited for there. */
+  constructor(
+    port: MessagePort,
+    link: LinkState,
+    settings: LinkSettings,
+    delays: DelayQueue,
+    nowUs: () => number,
+  ) {
+    this.#port = port;
+    this.link = link;
+    this.settings = settings;
+    this.#delays = delays;
+    this.#nowUs = nowUs;
+    port.on('message', (crossing: Crossing) => this.#arrive(crossing));
+  }
+
+  get readyState(): 1 | 3 {
+    return this.#closed ? 3 : 1;
+  }
+
+  get bufferedAmount(): number {
+    return queuedBytes(this.settings, this.link, this.#nowUs());
+  }
+
+  send(data: Uint8Array<ArrayBuffer>): void {
+    if (this.#closed) return;
+    const nowUs = this.#nowUs();
+    for (const { delayUs, corruptBit } of deliveries(
+      this.settings,
+      this.link,
+      nowUs,
+      data.byteLength,
+    )) {
+      const content = corruptBit < 0 ? data : withBitFlipped(data, corruptBit);
+      this.#port.postMessage(delayUs === 0 ? content : { atUs: nowUs + delayUs, data: content });
+    }
+  }
+
+  close(): void {
+    this.#closed = true;
+    this.#port.close();
+  }
+
+  #arrive(crossing: Crossing): void {
+    if (crossing instanceof Uint8Array) this.#deliver(crossing);
+    else this.#delays.add(crossing.atUs, () => this.#deliver(crossing.data));
+  }
+
+  #deliver(data: Uint8Array): void {
+    if (!this.#closed) this.onmessage?.({ data });
+  }
+}
+
+function withBitFlipped(data: Uint8Array<ArrayBuffer>, bit: number): Uint8Array<ArrayBuffer> {
+  const damaged = data.slice();
+  const at = bit >>> 3;
+  damaged[at] = (damaged[at] ?? 0) ^ (1 << (bit & 7));
+  return damaged;
+}
+
+/**
+ * Frames on their way, one timer for all of a thread's channels. The receiver waits, not the sender, so
+ * that what was sent arrives even if its sender is killed meanwhile. Precise to the timers' millisecond.
+ */
+export class DelayQueue {
+  readonly #queue = new FlatQueue<() => void>();
+  readonly #nowUs: () => number;
+  #timer: NodeJS.Timeout | null = null;
+  #timerAtUs = Number.POSITIVE_INFINITY;
+
+  constructor(nowUs: () => number) {
+    this.#nowUs = nowUs;
+  }
+
+  add(atUs: number, deliver: () => void): void {
+    this.#queue.push(deliver, atUs);
+    if (atUs < this.#timerAtUs) this.#arm(atUs);
+  }
+
+  clear(): void {
+    this.#queue.clear();
+    if (this.#timer !== null) clearTimeout(this.#timer);
+  }
+
+  #arm(atUs: number): void {
+    if (this.#timer !== null) clearTimeout(this.#timer);
+    this.#timerAtUs = atUs;
+    this.#timer = setTimeout(() => this.#fire(), Math.max(0, (atUs - this.#nowUs()) / 1000));
+  }
+
+  #fire(): void {
+    this.#timerAtUs = Number.POSITIVE_INFINITY;
+    while ((this.#queue.peekValue() ?? Number.POSITIVE_INFINITY) <= this.#nowUs()) {
+      this.#queue.pop()?.();
+    }
+    const nextUs = this.#queue.peekValue();
+    if (nextUs !== undefined) this.#arm(nextUs);
+  }
+}
