@@ -3,10 +3,10 @@
  * rest.
  */
 import { join } from 'node:path';
-import { catalogueOf } from '../lab/catalogue.ts';
-import { main } from '../lab/commands.ts';
-import { listenForInterruption } from '../lab/interruption.ts';
-import { surroundings } from '../lab/manifest.ts';
+import { catalogueOf } from '../lab/sweep/catalogue.ts';
+import { main } from '../lab/sweep/commands.ts';
+import { listenForInterruption } from '../lab/sweep/interruption.ts';
+import { surroundings } from '../lab/sweep/manifest.ts';
 
 const project = join(import.meta.dirname, '..');
 
@@ -25,10 +25,10 @@ process.exitCode = await main({
   resultsDirectory: join(project, 'results'),
   surroundings: () => surroundings(project),
   // Loaded when used: workers, plots and their libraries are no part of reading a command.
-  host: () => import('../lab/run.ts'),
-  reports: () => import('../lab/report.ts'),
+  host: () => import('../lab/threads/run.ts'),
+  reports: () => import('../lab/report/report.ts'),
   comparison: async (before, after, columns) => {
-    const { compareResults, comparisonText } = await import('../lab/compare.ts');
+    const { compareResults, comparisonText } = await import('../lab/report/compare.ts');
     return comparisonText(compareResults(before, after), columns);
   },
   interruption: listenForInterruption,

@@ -5,7 +5,7 @@
  */
 import { OperationReader } from '../src/command.ts';
 import type { Entry, NodeId } from '../src/raft/types.ts';
-import type { Status } from './worker.ts';
+import type { Status } from './threads/node-worker.ts';
 
 export type Evidence = {
   /** Every node's state, asked for with digests once all had come to rest. */

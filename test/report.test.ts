@@ -10,12 +10,12 @@ import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test from 'ava';
-import { compareResults, comparisonText } from '../lab/compare.ts';
 import type { Experiment } from '../lab/experiment.ts';
-import { outagesOf, renderPlot } from '../lab/plot.ts';
-import { terminalTable, writeReport } from '../lab/report.ts';
+import { compareResults, comparisonText } from '../lab/report/compare.ts';
+import { outagesOf, renderPlot } from '../lab/report/plot.ts';
+import { terminalTable, writeReport } from '../lab/report/report.ts';
+import { factorLabel, factorText, shortMs, shortNumber } from '../lab/report/table.ts';
 import type { Factors, Manifest, Metrics, ResultDocument, Row, Timeline } from '../lab/results.ts';
-import { factorLabel, factorText, shortMs, shortNumber } from '../lab/table.ts';
 import { between, fork, type RandomState } from '../src/raft/random.ts';
 
 // --- A made-up result that looks like a real one -------------------------------------------------

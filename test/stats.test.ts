@@ -6,7 +6,6 @@
  *     npx ava test/stats.test.ts
  */
 import test from 'ava';
-import type { Metrics, ResultDocument, Row } from '../lab/results.ts';
 import {
   cellsOf,
   differenceInterval,
@@ -17,7 +16,8 @@ import {
   metricInterval,
   quantile,
   variedFactors,
-} from '../lab/stats.ts';
+} from '../lab/report/stats.ts';
+import type { Metrics, ResultDocument, Row } from '../lab/results.ts';
 
 /** R's `sleep` data (Student 1908): extra hours of sleep under two drugs, ten patients. */
 const DRUG_1 = [0.7, -1.6, -0.2, -1.2, -0.1, 3.4, 3.7, 0.8, 0.0, 2.0];

@@ -42,7 +42,8 @@ function electionSafety(audit: Audit, state: RaftState): void {
   const { currentTerm } = state.persistent;
   const leader = audit.leaders.get(currentTerm) ?? state.id;
   audit.leaders.set(currentTerm, leader);
-  if (leader !== state.id) fail('Election Safety', `${leader} and ${state.id}, term ${currentTerm}`);
+  if (leader !== state.id)
+    fail('Election Safety', `${leader} and ${state.id}, term ${currentTerm}`);
 }
 
 /** "If two logs contain an entry with the same index and term, then the logs are identical …" §3.5 */

@@ -1,9 +1,12 @@
 /** What the tests of the core share: settings, logs from a row of terms, commands that read as text. */
+
+import { create, nextDeadlineUs, step } from '../../src/raft/raft.ts';
 import { fork } from '../../src/raft/random.ts';
-import { create } from '../../src/raft/raft.ts';
 import type {
   Configuration,
+  Effect,
   Entry,
+  Message,
   NodeId,
   RaftState,
   Settings,
@@ -78,4 +81,106 @@ export function server(options: ServerOptions = {}): RaftState {
     votedFor: options.vote ?? null,
     entries: entriesOf(terms),
   });
+}
+
+/** Distributes over the members of the union, so that each keeps its own fields. */
+type Part<T> = T extends Message ? Omit<T, 'from' | 'to'> : never;
+
+/** A message to `state` from another server. */
+export function receive(state: RaftState, from: NodeId, part: Part<Message>, nowUs = 0): Effect[] {
+  const message = { ...part, from, to: state.id } as Message;
+  return step(state, { kind: 'message', message, nowUs });
+}
+
+export function sent(effects: readonly Effect[]): Message[] {
+  return effects.flatMap((effect) => (effect.kind === 'send' ? [effect.message] : []));
+}
+
+/** The messages of one kind that the effects send. */
+export function sentOf<K extends Message['kind']>(
+  effects: readonly Effect[],
+  kind: K,
+): (Message & { kind: K })[] {
+  return sent(effects).filter((message): message is Message & { kind: K } => message.kind === kind);
+}
+
+export function termsOf(state: RaftState): Term[] {
+  return state.persistent.log.entries.map((entry) => entry.term);
+}
+
+/** Reports everything durable. */
+export function persistAll(state: RaftState, nowUs = 0): Effect[] {
+  return step(state, { kind: 'persisted', sequence: state.volatile.persistSequence, nowUs });
+}
+
+/** Fires the timer when it is due. Returns the effects; `nowUs` is then the deadline before. */
+export function timeout(state: RaftState): { nowUs: number; effects: Effect[] } {
+  const nowUs = nextDeadlineUs(state);
+  return { nowUs, effects: step(state, { kind: 'timer', nowUs }) };
+}
+
+/** Makes the server leader of its next term, by the votes of all others. Returns when that was. */
+export function elect(state: RaftState): { nowUs: number; effects: Effect[] } {
+  const { nowUs } = timeout(state);
+  const others = state.persistent.log.configurations[0]?.configuration.voters ?? [];
+  let effects: Effect[] = [];
+  for (const kind of ['PreVoteResponse', 'RequestVoteResponse'] as const) {
+    for (const from of others) {
+      const { role } = state;
+      if (from === state.id || role.kind === 'leader' || role.kind === 'follower') continue;
+      const term = state.persistent.currentTerm;
+      if (kind === 'RequestVoteResponse' && role.kind === 'candidate') {
+        effects = receive(state, from, { kind, term, voteGranted: true }, nowUs);
+      } else if (kind === 'PreVoteResponse' && role.kind === 'preCandidate') {
+        receive(state, from, { kind, term, requestTerm: term, voteGranted: true }, nowUs);
+      }
+    }
+  }
+  if (state.role.kind !== 'leader') throw new Error(`${state.id} was not elected`);
+  return { nowUs, effects };
+}
+
+export function propose(state: RaftState, text: string, nowUs: number, id = 1): Effect[] {
+  return step(state, { kind: 'propose', id, command: encodeCommand(text), nowUs });
+}
+
+export function read(state: RaftState, id: number, nowUs: number): Effect[] {
+  return step(state, { kind: 'read', id, mode: 'readIndex', nowUs });
+}
+
+/** A follower acknowledges the leader's log up to `matchIndex`. */
+export function acknowledge(
+  state: RaftState,
+  from: NodeId,
+  matchIndex: number,
+  nowUs: number,
+  readRound = 0,
+): Effect[] {
+  const term = state.persistent.currentTerm;
+  const kind = 'AppendEntriesResponse';
+  return receive(state, from, { kind, term, success: true, matchIndex, readRound }, nowUs);
+}
+
+/** A leader of `term` sends what follows `prevLogIndex`, the entries given by their terms. */
+export function append(
+  state: RaftState,
+  from: NodeId,
+  part: {
+    readonly term: Term;
+    readonly prev?: readonly [index: number, term: Term];
+    readonly terms?: readonly Term[];
+    readonly commit?: number;
+    readonly round?: number;
+  },
+  nowUs = 0,
+): Effect[] {
+  const [prevLogIndex, prevLogTerm] = part.prev ?? [0, 0];
+  const entries = entriesOf(part.terms ?? [], prevLogIndex + 1);
+  const { term, commit: leaderCommit = 0, round: readRound = 0 } = part;
+  return receive(
+    state,
+    from,
+    { kind: 'AppendEntries', term, prevLogIndex, prevLogTerm, entries, leaderCommit, readRound },
+    nowUs,
+  );
 }

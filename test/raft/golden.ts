@@ -61,7 +61,10 @@ type Stage = {
   lines: string[];
 };
 
-type Arguments = { readonly words: readonly string[]; readonly options: ReadonlyMap<string, string> };
+type Arguments = {
+  readonly words: readonly string[];
+  readonly options: ReadonlyMap<string, string>;
+};
 
 type Verb = (stage: Stage, given: Arguments) => void;
 

@@ -4,8 +4,8 @@
  * committed entries are applied at once.
  */
 import { describeEffect, describeInput, describeMessage } from '../../src/raft/describe.ts';
-import { fork } from '../../src/raft/random.ts';
 import { create, nextDeadlineUs, step } from '../../src/raft/raft.ts';
+import { fork } from '../../src/raft/random.ts';
 import type {
   Answer,
   Configuration,

@@ -2,9 +2,10 @@
  * A report as one page that needs nothing else: styles and plots are in it, there is no script. It
  * is set for reading on paper, on a telephone and at night; every text is escaped.
  */
+
+import type { ResultDocument } from '../results.ts';
 import { COLORS, escapeMarkup, PALETTE, renderPlot } from './plot.ts';
 import type { ReportContent, ReportFigure, ReportValue } from './report.ts';
-import type { ResultDocument } from './results.ts';
 
 /** The report as an HTML document. */
 export function reportHtml(content: ReportContent, result: ResultDocument): string {

@@ -1,9 +1,10 @@
 /**
  * What went wrong in a sweep, in sentences, each with the command that runs that one trial again.
  */
+
+import type { Experiment } from '../experiment.ts';
+import type { Factors, Row } from '../results.ts';
 import { describeCell, seedOf } from './cells.ts';
-import type { Experiment } from './experiment.ts';
-import type { Factors, Row } from './results.ts';
 import { flagsOfCell } from './sweep.ts';
 
 /** What a complaint must know of the sweep it is about. */

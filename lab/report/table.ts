@@ -3,9 +3,9 @@
  * Reports, plots and `compare` write their numbers through here, so that a value looks alike
  * everywhere.
  */
-import type { Experiment } from './experiment.ts';
-import { FACTORS, isFactorName } from './factors.ts';
-import type { Factors, FactorValue, ResultDocument, Row } from './results.ts';
+import type { Experiment } from '../experiment.ts';
+import type { Factors, FactorValue, ResultDocument, Row } from '../results.ts';
+import { FACTORS, isFactorName } from '../sweep/factors.ts';
 import {
   type Cell,
   cellsOf,

@@ -2,11 +2,11 @@
  * The hand that makes trouble: carries out a schedule of faults on a cluster of threads in real time, and
  * notes when each was in force. Random schedules come from a seed.
  */
-import { between, chance, fork } from '../src/raft/random.ts';
-import type { NodeId } from '../src/raft/types.ts';
-import type { Fault, FaultAction, Target } from './faults.ts';
-import type { FaultBand } from './results.ts';
-import type { ThreadCluster } from './threads.ts';
+import { between, chance, fork } from '../../src/raft/random.ts';
+import type { NodeId } from '../../src/raft/types.ts';
+import type { Fault, FaultAction, Target } from '../faults.ts';
+import type { FaultBand } from '../results.ts';
+import type { ThreadCluster } from './cluster.ts';
 
 /** How often each kind of fault strikes; 0 is never. */
 export type Rhythm = {

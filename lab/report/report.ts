@@ -4,12 +4,12 @@
  */
 import { mkdir, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { Experiment, PlotSpec } from './experiment.ts';
-import type { Fault, FaultAction } from './faults.ts';
+import type { Experiment, PlotSpec } from '../experiment.ts';
+import type { Fault, FaultAction } from '../faults.ts';
+import type { Manifest, ResultDocument, Row, Timeline } from '../results.ts';
+import { reportHtml } from './html.ts';
+import { reportMarkdown } from './markdown.ts';
 import { metricName, outagesOf, renderPlot, timelineRow } from './plot.ts';
-import { reportHtml } from './report-html.ts';
-import { reportMarkdown } from './report-markdown.ts';
-import type { Manifest, ResultDocument, Row, Timeline } from './results.ts';
 import {
   type Cell,
   cellsOf,

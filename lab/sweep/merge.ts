@@ -1,12 +1,13 @@
 /** Joins what the shards of a sweep have written into one result. */
+
+import type { Experiment } from '../experiment.ts';
+import { type FactorValue, SCHEMA_VERSION } from '../results.ts';
 import type { Catalogue } from './catalogue.ts';
 import { readStore, type StoredRow } from './cell-store.ts';
 import { cellKey, compareValues, describeCell } from './cells.ts';
 import { checkDirectory, readDocument, readManifest } from './document.ts';
-import type { Experiment } from './experiment.ts';
 import { FACTOR_NAMES, FACTORS, isFactorName } from './factors.ts';
 import { originOf } from './manifest.ts';
-import { type FactorValue, SCHEMA_VERSION } from './results.ts';
 import { mistake, UserError } from './user-error.ts';
 
 export type Merged = {

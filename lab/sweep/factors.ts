@@ -2,8 +2,8 @@
  * The factors an experiment can set or sweep: one table for the flags, their parsing, ranges,
  * defaults and help, and for the type of a cell. A new factor is one new line here.
  */
-import type { LinkSettings } from '../src/transport/link.ts';
-import type { FactorValue } from './results.ts';
+import type { LinkSettings } from '../../src/transport/link.ts';
+import type { FactorValue } from '../results.ts';
 
 /** One factor: how it is written, what it may be and what it is when nothing is said. */
 export type Factor<V extends FactorValue> = {

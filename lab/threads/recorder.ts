@@ -3,8 +3,8 @@
  * which writes were acknowledged.
  */
 import { createHistogram, type RecordableHistogram } from 'node:perf_hooks';
-import type { TimelinePoint } from './results.ts';
-import type { Completion } from './workload.ts';
+import type { TimelinePoint } from '../results.ts';
+import type { Completion } from '../workload.ts';
 
 /** The clients' side of a trial; crosses threads as it is. */
 export type Measurement = {

@@ -3,6 +3,7 @@
  * read or written here but the words themselves.
  */
 import { Argument, Command, CommanderError, Option } from 'commander';
+import type { FactorValue } from '../results.ts';
 import type { Shard } from './cells.ts';
 import {
   FACTOR_NAMES,
@@ -12,7 +13,6 @@ import {
   parseNumber,
   printFactor,
 } from './factors.ts';
-import type { FactorValue } from './results.ts';
 import { SEED_DEFAULT, type SweepFlags } from './sweep.ts';
 import { mistake, oneLine, UserError } from './user-error.ts';
 

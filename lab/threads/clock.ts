@@ -1,5 +1,5 @@
 /** Real time for the threads host: one clock for all threads of the process, and a cheap timer on it. */
-import type { Clock } from '../src/node.ts';
+import type { Clock } from '../../src/node.ts';
 
 // `performance.now` counts from the start of its own thread; `hrtime` is the same in all of them.
 const [originS, originNs] = process.hrtime();

@@ -1,7 +1,7 @@
 /** Where a result comes from: the code, the machine, the command. */
 import { execFileSync } from 'node:child_process';
 import { availableParallelism, cpus, totalmem } from 'node:os';
-import { type Manifest, SCHEMA_VERSION } from './results.ts';
+import { type Manifest, SCHEMA_VERSION } from '../results.ts';
 
 /** Code and machine as they are when a sweep starts; later changes are not part of it. */
 export type Surroundings = Pick<Manifest, 'commit' | 'nodeVersion' | 'machine'>;

@@ -2,8 +2,8 @@
  * What changed between two results: cells matched by their factors, and for each metric Welch's 95
  * % interval of the difference. A difference counts as one only when that interval excludes zero.
  */
-import type { NumericMetric } from './experiment.ts';
-import type { Factors, ResultDocument } from './results.ts';
+import type { NumericMetric } from '../experiment.ts';
+import type { Factors, ResultDocument } from '../results.ts';
 import {
   type Cell,
   cellsOf,

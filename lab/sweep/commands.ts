@@ -1,17 +1,18 @@
 /** What `npm run experiment` does for each request: the steps in order, and the exit status. */
+
+import type { Experiment } from '../experiment.ts';
+import { type Manifest, type ResultDocument, type Row, SCHEMA_VERSION } from '../results.ts';
 import { parseArguments, type Request } from './arguments.ts';
 import type { Catalogue } from './catalogue.ts';
 import { type CellStore, openStore, type StoredRow, storePath } from './cell-store.ts';
 import { cellKey, sortRows } from './cells.ts';
 import { commandText, complaintsOf } from './complaints.ts';
 import { checkDirectory, readDocument } from './document.ts';
-import type { Experiment } from './experiment.ts';
 import { EXIT_INTERRUPTED } from './interruption.ts';
 import { manifestOf, originOf, type Surroundings } from './manifest.ts';
 import { mergeSources } from './merge.ts';
 import { makeWritable, outputDirectory, shownPath } from './output-directory.ts';
 import { clockText, type Output, progressOn } from './progress.ts';
-import { type Manifest, type ResultDocument, type Row, SCHEMA_VERSION } from './results.ts';
 import { type RunCell, type RunOutcome, remaining, runCells } from './runner.ts';
 import { defaultCells, planSweep, type Sweep, sameCells } from './sweep.ts';
 import { mistake, UserError } from './user-error.ts';

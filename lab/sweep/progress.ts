@@ -3,7 +3,7 @@
  */
 import type { Writable } from 'node:stream';
 import { SingleBar } from 'cli-progress';
-import type { Row } from './results.ts';
+import type { Row } from '../results.ts';
 
 export type Progress = {
   start(): void;

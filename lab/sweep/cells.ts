@@ -3,8 +3,10 @@
  * everything that tells it from another. Cells are the product of what an experiment varies, times
  * its trials.
  */
-import { fork, nextUint32 } from '../src/raft/random.ts';
-import type { Experiment } from './experiment.ts';
+import { fork, nextUint32 } from '../../src/raft/random.ts';
+import type { Experiment } from '../experiment.ts';
+import type { FaultAction } from '../faults.ts';
+import type { Factors, FactorValue, Row } from '../results.ts';
 import {
   type CellFactors,
   FACTOR_NAMES,
@@ -14,8 +16,6 @@ import {
   printFactor,
   withDefaults,
 } from './factors.ts';
-import type { FaultAction } from './faults.ts';
-import type { Factors, FactorValue, Row } from './results.ts';
 import { UserError } from './user-error.ts';
 
 export type Cell = {

@@ -5,8 +5,8 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import sqlite3 from 'sqlite3';
+import { type Row, SCHEMA_VERSION } from '../results.ts';
 import { cellKey } from './cells.ts';
-import { type Row, SCHEMA_VERSION } from './results.ts';
 import { messageOf, UserError } from './user-error.ts';
 
 /** A row, how long its trial lasted, and which code on which machine it comes from. */

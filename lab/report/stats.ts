@@ -4,8 +4,8 @@
  * NaN.
  */
 import jStat from 'jstat';
-import type { NumericMetric } from './experiment.ts';
-import type { Factors, FactorValue, ResultDocument, Row } from './results.ts';
+import type { NumericMetric } from '../experiment.ts';
+import type { Factors, FactorValue, ResultDocument, Row } from '../results.ts';
 
 const CONFIDENCE = 0.95;
 

@@ -1,14 +1,14 @@
 /** The task of the clients' thread: all clients of a trial, their load, and what they saw of it. */
 import type { MessagePort } from 'node:worker_threads';
 import { crc32 } from 'node:zlib';
-import type { NodeId } from '../src/raft/types.ts';
-import { Channel, DelayQueue } from '../src/transport/channel.ts';
-import { createLink, PERFECT } from '../src/transport/link.ts';
-import { ClusterClient } from './client.ts';
+import type { NodeId } from '../../src/raft/types.ts';
+import { Channel, DelayQueue } from '../../src/transport/channel.ts';
+import { createLink, PERFECT } from '../../src/transport/link.ts';
+import { ClusterClient } from '../client.ts';
+import type { Caller } from '../cluster.ts';
+import { startWorkload, type Workload } from '../workload.ts';
 import { nowUs } from './clock.ts';
-import type { Caller } from './cluster.ts';
 import { type Measurement, Recorder } from './recorder.ts';
-import { startWorkload, type Workload } from './workload.ts';
 
 export type LoadTask = {
   readonly workload: Workload;

@@ -4,18 +4,18 @@
  */
 import type { MessagePort } from 'node:worker_threads';
 import { crc32 } from 'node:zlib';
-import { RecordWriter } from '../src/command.ts';
-import { Kv } from '../src/kv.ts';
-import { type Client, Node } from '../src/node.ts';
-import { checkState } from '../src/raft/invariants.ts';
-import { lastIndex } from '../src/raft/log.ts';
-import { fork } from '../src/raft/random.ts';
-import type { Configuration, NodeId, Settings, Term } from '../src/raft/types.ts';
-import { SharedStorage } from '../src/storage/shared.ts';
-import { Channel, DelayQueue } from '../src/transport/channel.ts';
-import { decodeRequest, encodeResponse } from '../src/transport/client-frame.ts';
-import { createLink, dropped, type LinkSettings, PERFECT } from '../src/transport/link.ts';
-import { Peers } from '../src/transport/peers.ts';
+import { RecordWriter } from '../../src/command.ts';
+import { Kv } from '../../src/kv.ts';
+import { type Client, Node } from '../../src/node.ts';
+import { checkState } from '../../src/raft/invariants.ts';
+import { lastIndex } from '../../src/raft/log.ts';
+import { fork } from '../../src/raft/random.ts';
+import type { Configuration, NodeId, Settings, Term } from '../../src/raft/types.ts';
+import { SharedStorage } from '../../src/storage/shared.ts';
+import { Channel, DelayQueue } from '../../src/transport/channel.ts';
+import { decodeRequest, encodeResponse } from '../../src/transport/client-frame.ts';
+import { createLink, dropped, type LinkSettings, PERFECT } from '../../src/transport/link.ts';
+import { Peers } from '../../src/transport/peers.ts';
 import { createClock, nowUs } from './clock.ts';
 
 export type NodeTask = {

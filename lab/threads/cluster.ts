@@ -4,9 +4,9 @@
  */
 import { MessageChannel, type MessagePort, type Transferable } from 'node:worker_threads';
 import { Piscina } from 'piscina';
-import type { NodeId, Settings } from '../src/raft/types.ts';
-import { createDisk } from '../src/storage/shared.ts';
-import type { LinkSettings } from '../src/transport/link.ts';
+import type { NodeId, Settings } from '../../src/raft/types.ts';
+import { createDisk } from '../../src/storage/shared.ts';
+import type { LinkSettings } from '../../src/transport/link.ts';
 import type { LoadOrder, LoadReport, LoadTask } from './load-worker.ts';
 import {
   type Counters,
@@ -16,7 +16,7 @@ import {
   type Report,
   RUNNING,
   type Status,
-} from './worker.ts';
+} from './node-worker.ts';
 
 export type ThreadsOptions = {
   readonly nodes: number;
@@ -166,7 +166,7 @@ export class ThreadCluster {
     member.state = 'running';
     member.control = control;
     member.abort = new AbortController();
-    member.ended = this.#run('./worker.ts', task, port2, member.abort.signal);
+    member.ended = this.#run('./node-worker.ts', task, port2, member.abort.signal);
     control.on('message', (report: Report) => this.#hear(member, report));
     for (const peer of this.#members.values()) {
       if (peer.id !== id && peer.state !== 'crashed') this.#connect(member, peer);

@@ -2,6 +2,9 @@
  * From an experiment as written and the flags of a command to what is run: pure, no file is
  * touched.
  */
+
+import type { Experiment } from '../experiment.ts';
+import type { Factors, FactorValue } from '../results.ts';
 import {
   type Cell,
   cellKey,
@@ -11,9 +14,7 @@ import {
   type Shard,
   shardOf,
 } from './cells.ts';
-import type { Experiment } from './experiment.ts';
 import { FACTOR_NAMES, FACTORS, type FactorName, printFactor } from './factors.ts';
-import type { Factors, FactorValue } from './results.ts';
 import { mistake } from './user-error.ts';
 
 /** What the flags of a sweep say, each already checked by itself. */

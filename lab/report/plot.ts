@@ -6,8 +6,8 @@
  */
 import * as Plot from '@observablehq/plot';
 import { parseHTML } from 'linkedom';
-import type { NumericMetric, PlotSpec } from './experiment.ts';
-import type { Factors, FaultBand, ResultDocument, Row, Timeline } from './results.ts';
+import type { NumericMetric, PlotSpec } from '../experiment.ts';
+import type { Factors, FaultBand, ResultDocument, Row, Timeline } from '../results.ts';
 import {
   type Cell,
   cellsOf,

@@ -3,18 +3,18 @@
  * schedule of faults, heal, come to rest, audit.
  */
 import { setTimeout as delay } from 'node:timers/promises';
-import type { Settings } from '../src/raft/types.ts';
-import { readDisk } from '../src/storage/shared.ts';
-import { type LinkSettings, PERFECT } from '../src/transport/link.ts';
-import { audit, type Verdict } from './audit.ts';
-import type { Cell } from './cells.ts';
-import { type CellFactors, rangeOf } from './factors.ts';
+import type { Settings } from '../../src/raft/types.ts';
+import { readDisk } from '../../src/storage/shared.ts';
+import { type LinkSettings, PERFECT } from '../../src/transport/link.ts';
+import { audit, type Verdict } from '../audit.ts';
+import type { Metrics, Row } from '../results.ts';
+import type { Cell } from '../sweep/cells.ts';
+import { type CellFactors, rangeOf } from '../sweep/factors.ts';
+import { closeThreads, ThreadCluster } from './cluster.ts';
 import type { LoadReport } from './load-worker.ts';
 import { Nemesis, randomFaults } from './nemesis.ts';
+import type { Counters, Status } from './node-worker.ts';
 import type { Measurement } from './recorder.ts';
-import type { Metrics, Row } from './results.ts';
-import { closeThreads, ThreadCluster } from './threads.ts';
-import type { Counters, Status } from './worker.ts';
 
 /** Load before the measured window, for elections, connections and the compiler to settle. */
 const WARM_UP_MS = 150;

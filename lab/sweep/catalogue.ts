@@ -4,7 +4,7 @@
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import type { Experiment } from './experiment.ts';
+import type { Experiment } from '../experiment.ts';
 import { mistake } from './user-error.ts';
 
 export type Catalogue = {

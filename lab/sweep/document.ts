@@ -7,7 +7,7 @@ import {
   type Metrics,
   type ResultDocument,
   SCHEMA_VERSION,
-} from './results.ts';
+} from '../results.ts';
 import { messageOf, mistake, oneLine, UserError } from './user-error.ts';
 
 const METRICS: Readonly<Record<keyof Metrics, 'number' | 'number or null' | 'boolean'>> = {
