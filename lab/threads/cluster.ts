@@ -7,7 +7,7 @@ import { Piscina } from 'piscina';
 import type { NodeId, Settings } from '../../src/raft/types.ts';
 import { createDisk } from '../../src/storage/shared.ts';
 import type { LinkSettings } from '../../src/transport/link.ts';
-import type { LoadOrder, LoadReport, LoadTask } from './load-worker.ts';
+import type { ClientOrder } from './load-worker.ts';
 import {
   type Counters,
   type NodeTask,
@@ -60,6 +60,7 @@ const NOTHING_COUNTED: Counters = {
 let pool: Piscina | null = null;
 const THREADS_MAX = 64;
 const IDLE_MS = 60_000;
+const NODE_WORKER = new URL('./node-worker.ts', import.meta.url);
 
 function threads(): Piscina {
   pool ??= new Piscina({
@@ -87,8 +88,8 @@ export class ThreadCluster {
   readonly #links = new Map<string, LinkSettings>();
   readonly #statusRequests = new Map<number, (status: Status) => void>();
   #nextStatusRequest = 1;
-  #load: MessagePort | null = null;
-  #loadEnded: Promise<void> = Promise.resolve();
+  #clients: MessagePort | null = null;
+  #clientsEnded: Promise<void> = Promise.resolve();
 
   constructor(options: ThreadsOptions) {
     this.options = options;
@@ -166,12 +167,12 @@ export class ThreadCluster {
     member.state = 'running';
     member.control = control;
     member.abort = new AbortController();
-    member.ended = this.#run('./node-worker.ts', task, port2, member.abort.signal);
+    member.ended = this.#run(NODE_WORKER, task, port2, member.abort.signal);
     control.on('message', (report: Report) => this.#hear(member, report));
     for (const peer of this.#members.values()) {
       if (peer.id !== id && peer.state !== 'crashed') this.#connect(member, peer);
     }
-    if (this.#load !== null) this.#connectClients(member);
+    if (this.#clients !== null) this.#connectClients(member);
   }
 
   /** The thread blocks at its next message; its sockets fill up meanwhile. */
@@ -206,22 +207,24 @@ export class ThreadCluster {
     if (this.#links.has(`${from}->${to}`)) this.setLink(from, to, this.options.link);
   }
 
-  // ---- Load -----------------------------------------------------------------------------------------
+  // ---- Clients --------------------------------------------------------------------------------------
 
-  /** Starts the clients' thread and connects it to all nodes. */
-  startLoad(task: Omit<LoadTask, 'control'>, hear: (report: LoadReport) => void): void {
+  /**
+   * Starts the clients' thread with a task of the given file and connects it to all nodes; the task
+   * obeys ClientOrder at least.
+   */
+  startClients<Report>(file: URL, task: object, hear: (report: Report) => void): void {
     const { port1, port2 } = new MessageChannel();
-    this.#load = port1;
+    this.#clients = port1;
     port1.on('message', hear);
-    this.#loadEnded = this.#run('./load-worker.ts', { ...task, control: port2 }, port2, null);
+    this.#clientsEnded = this.#run(file, { ...task, control: port2 }, port2, null);
     for (const member of this.#members.values()) {
       if (member.state !== 'crashed') this.#connectClients(member);
     }
-    this.orderLoad({ kind: 'start' });
   }
 
-  orderLoad(order: LoadOrder): void {
-    this.#load?.postMessage(order);
+  orderClients(order: object): void {
+    this.#clients?.postMessage(order);
   }
 
   // ---- Observation ----------------------------------------------------------------------------------
@@ -252,27 +255,29 @@ export class ThreadCluster {
 
   /** Ends all threads' tasks and waits for them. */
   async stop(): Promise<void> {
-    this.orderLoad({ kind: 'stop' });
+    this.orderClients({ kind: 'stop' } satisfies ClientOrder);
     for (const member of this.#members.values()) {
       this.resume(member.id);
       if (member.state === 'running') this.#order(member, { kind: 'stop' });
     }
-    await Promise.all([this.#loadEnded, ...[...this.#members.values()].map(({ ended }) => ended)]);
+    await Promise.all([
+      this.#clientsEnded,
+      ...[...this.#members.values()].map(({ ended }) => ended),
+    ]);
     for (const member of this.#members.values()) member.control?.close();
-    this.#load?.close();
+    this.#clients?.close();
   }
 
   // ---- Plumbing -------------------------------------------------------------------------------------
 
   async #run(
-    file: string,
-    task: NodeTask | LoadTask,
+    file: URL,
+    task: object,
     port: MessagePort,
     signal: AbortSignal | null,
   ): Promise<void> {
-    const filename = new URL(file, import.meta.url).href;
     try {
-      await threads().run(task, { filename, transferList: [port], signal });
+      await threads().run(task, { filename: file.href, transferList: [port], signal });
     } catch (error) {
       if (error instanceof Error && error.name === 'AbortError') return;
       this.#failed(error instanceof Error ? error : new Error(String(error)));
@@ -319,8 +324,8 @@ export class ThreadCluster {
   #connectClients(member: Member): void {
     const { port1, port2 } = new MessageChannel();
     this.#order(member, { kind: 'client', port: port1 }, [port1]);
-    const order: LoadOrder = { kind: 'connect', node: member.id, port: port2 };
-    this.#load?.postMessage(order, [port2]);
+    const order: ClientOrder = { kind: 'connect', node: member.id, port: port2 };
+    this.#clients?.postMessage(order, [port2]);
   }
 
   #order(member: Member, order: Order, transfer: Transferable[] = []): void {

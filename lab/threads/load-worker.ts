@@ -1,12 +1,8 @@
-/** The task of the clients' thread: all clients of a trial, their load, and what they saw of it. */
+/** The task of the clients' thread in a trial: their load, and what they saw of it. */
 import type { MessagePort } from 'node:worker_threads';
-import { crc32 } from 'node:zlib';
 import type { NodeId } from '../../src/raft/types.ts';
-import { Channel, DelayQueue } from '../../src/transport/channel.ts';
-import { createLink, PERFECT } from '../../src/transport/link.ts';
-import { ClusterClient } from '../client.ts';
-import type { Caller } from '../cluster.ts';
 import { startWorkload, type Workload } from '../workload.ts';
+import { ClientThread } from './client-thread.ts';
 import { nowUs } from './clock.ts';
 import { type Measurement, Recorder } from './recorder.ts';
 
@@ -16,17 +12,20 @@ export type LoadTask = {
   readonly requestTimeoutMs: number;
   readonly retryMs: number;
   readonly withTimeline: boolean;
-  readonly control: MessagePort;
 };
+
+/** What every task of clients understands. */
+export type ClientOrder =
+  | { readonly kind: 'connect'; readonly node: NodeId; readonly port: MessagePort }
+  | { readonly kind: 'stop' };
 
 /** From the parent to the clients. */
 export type LoadOrder =
-  | { readonly kind: 'connect'; readonly node: NodeId; readonly port: MessagePort }
+  | ClientOrder
   /** Begin with the warm-up. */
   | { readonly kind: 'start' }
   /** Measure from now on for so long, then issue no more. */
-  | { readonly kind: 'measure'; readonly durationMs: number }
-  | { readonly kind: 'stop' };
+  | { readonly kind: 'measure'; readonly durationMs: number };
 
 /** From the clients to the parent. */
 export type LoadReport =
@@ -37,57 +36,40 @@ export type LoadReport =
   /** Nothing is outstanding any more. */
   | { readonly kind: 'drained'; readonly measurement: Measurement };
 
-const SWEEP_EVERY_MS = 20;
-
-export default function runLoad(task: LoadTask): Promise<void> {
+export default function runLoad(task: LoadTask & { control: MessagePort }): Promise<void> {
   return new Promise((resolve) => {
-    new LoadThread(task, resolve).start();
+    new Load(task, task.control, resolve);
   });
 }
 
-class LoadThread {
+class Load {
   readonly #task: LoadTask;
+  readonly #control: MessagePort;
   readonly #done: () => void;
-  readonly #client: ClusterClient;
+  readonly #clients: ClientThread;
   readonly #recorder: Recorder;
-  readonly #delays = new DelayQueue(nowUs);
-  #flushing: NodeJS.Immediate | null = null;
-  #sweeping: NodeJS.Timeout | null = null;
   #endWorkload: () => void = () => {};
   #served = false;
-  #measured = false;
+  #draining = false;
 
-  constructor(task: LoadTask, done: () => void) {
+  constructor(task: LoadTask, control: MessagePort, done: () => void) {
     this.#task = task;
+    this.#control = control;
     this.#done = done;
-    const { requestTimeoutMs, retryMs, workload } = task;
-    this.#client = new ClusterClient(
-      { clients: workload.clients, requestTimeoutMs, retryMs },
-      nowUs,
-      () => this.#flushSoon(),
-      crc32,
-    );
+    const { requestTimeoutMs, retryMs, seed, workload } = task;
+    const settings = { clients: workload.clients, requestTimeoutMs, retryMs };
     this.#recorder = new Recorder(workload.clients, task.withTimeline);
-  }
-
-  start(): void {
-    this.#task.control.on('message', (order: LoadOrder) => this.#obey(order));
-    this.#sweeping = setInterval(() => {
-      this.#client.sweep();
-      if (this.#measured && this.#client.pendingCount === 0) this.#finish();
-    }, SWEEP_EVERY_MS);
+    this.#clients = new ClientThread(settings, seed, () => this.#finishIfDrained());
+    control.on('message', (order: LoadOrder) => this.#obey(order));
   }
 
   #obey(order: LoadOrder): void {
     switch (order.kind) {
-      case 'connect': {
-        const link = createLink(this.#task.seed, `clients->${order.node}`);
-        const channel = new Channel(order.port, link, PERFECT, this.#delays, nowUs);
-        this.#client.connect(order.node, channel);
+      case 'connect':
+        this.#clients.connect(order.node, order.port);
         break;
-      }
       case 'start':
-        this.#startLoad();
+        this.#start();
         break;
       case 'measure': {
         const startUs = nowUs();
@@ -96,19 +78,17 @@ class LoadThread {
         break;
       }
       case 'stop':
-        this.#stop();
+        this.#endWorkload();
+        this.#clients.stop();
+        this.#control.close();
+        this.#done();
         break;
     }
   }
 
-  #startLoad(): void {
-    const caller: Caller = {
-      nowUs,
-      at: (atUs, then) => setTimeout(then, Math.max(0, (atUs - nowUs()) / 1000)),
-      call: (client, operation, done) => this.#client.call(client, operation, done),
-    };
+  #start(): void {
     const { workload, seed } = this.#task;
-    this.#endWorkload = startWorkload(workload, seed, caller, (completion) => {
+    this.#endWorkload = startWorkload(workload, seed, this.#clients, (completion) => {
       if (!this.#served && completion.outcome.kind === 'ok') {
         this.#served = true;
         this.#report({ kind: 'served' });
@@ -119,33 +99,17 @@ class LoadThread {
 
   #endMeasurement(): void {
     this.#endWorkload();
-    this.#measured = true;
+    this.#draining = true;
     this.#report({ kind: 'measured' });
   }
 
-  #finish(): void {
-    this.#measured = false;
+  #finishIfDrained(): void {
+    if (!this.#draining || this.#clients.pendingCount > 0) return;
+    this.#draining = false;
     this.#report({ kind: 'drained', measurement: this.#recorder.measurement() });
   }
 
-  #flushSoon(): void {
-    this.#flushing ??= setImmediate(() => {
-      this.#flushing = null;
-      this.#client.flush();
-    });
-  }
-
   #report(report: LoadReport): void {
-    this.#task.control.postMessage(report);
-  }
-
-  #stop(): void {
-    this.#endWorkload();
-    if (this.#sweeping !== null) clearInterval(this.#sweeping);
-    if (this.#flushing !== null) clearImmediate(this.#flushing);
-    this.#client.close();
-    this.#delays.clear();
-    this.#task.control.close();
-    this.#done();
+    this.#control.postMessage(report);
   }
 }

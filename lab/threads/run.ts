@@ -11,7 +11,7 @@ import type { Metrics, Row } from '../results.ts';
 import type { Cell } from '../sweep/cells.ts';
 import { type CellFactors, rangeOf } from '../sweep/factors.ts';
 import { closeThreads, ThreadCluster } from './cluster.ts';
-import type { LoadReport } from './load-worker.ts';
+import type { LoadOrder, LoadReport, LoadTask } from './load-worker.ts';
 import { Nemesis, randomFaults } from './nemesis.ts';
 import type { Counters, Status } from './node-worker.ts';
 import type { Measurement } from './recorder.ts';
@@ -26,6 +26,7 @@ const REST_POLL_MS = 10;
 const REQUEST_TIMEOUT_MS = 5000;
 const RETRY_MS = 200;
 const BATCH_BYTES = 1 << 20;
+const LOAD_WORKER = new URL('./load-worker.ts', import.meta.url);
 
 /** Runs one trial. Rejects if it was aborted, or if the cluster itself failed; a failed audit is a row. */
 export async function runCell(cell: Cell, options: { signal: AbortSignal }): Promise<Row> {
@@ -81,21 +82,21 @@ async function measure(
   const { factors, seed } = cell;
   const durationMs = cell.durationS * 1000;
   const reports = new Reports();
-  cluster.startLoad(
-    {
-      workload: factors,
-      seed,
-      requestTimeoutMs: REQUEST_TIMEOUT_MS,
-      retryMs: RETRY_MS,
-      withTimeline: cell.faults.length > 0,
-    },
-    (report) => reports.add(report),
-  );
+  const task: LoadTask = {
+    workload: factors,
+    seed,
+    requestTimeoutMs: REQUEST_TIMEOUT_MS,
+    retryMs: RETRY_MS,
+    withTimeline: cell.faults.length > 0,
+  };
+  cluster.startClients<LoadReport>(LOAD_WORKER, task, (report) => reports.add(report));
+  const order = (what: LoadOrder): void => cluster.orderClients(what);
+  order({ kind: 'start' });
   await reports.wait('served', START_LIMIT_MS, cluster, signal);
   await delay(WARM_UP_MS, undefined, { signal });
   const countersBefore = cluster.counters;
   const termsBefore = cluster.leaderChanges.length;
-  cluster.orderLoad({ kind: 'measure', durationMs });
+  order({ kind: 'measure', durationMs });
   nemesis.start([...cell.faults, ...randomFaults(factors, durationMs, seed)]);
   await reports.wait('measured', durationMs + START_LIMIT_MS, cluster, signal);
   const counters = difference(cluster.counters, countersBefore);
