@@ -1,7 +1,7 @@
 /**
- * The end of every trial: with all faults healed, is what the clients were told still true? Judged from
- * outside: from the disks, from what each client was told, and from the nodes' own counts, with a model
- * of sessions written apart from the state machine's.
+ * The end of every trial: with all faults healed, is what the clients were told still true? Judged
+ * from outside: from the disks, from what each client was told, and from the nodes' own counts,
+ * with a model of sessions written apart from the state machine's.
  */
 import { OperationReader } from '../src/command.ts';
 import type { Entry, NodeId } from '../src/raft/types.ts';
@@ -116,8 +116,8 @@ type Replay = {
 };
 
 /**
- * Which commands of a log take effect, by the rule of §6.3 alone: the first of each client and request
- * number, unless the client had by then declared that it waits for it no longer.
+ * Which commands of a log take effect, by the rule of §6.3 alone: the first of each client and
+ * request number, unless the client had by then declared that it waits for it no longer.
  */
 function replayCommitted(log: readonly Entry[]): Replay {
   const executed = new Map<number, Uint8Array>();
@@ -169,7 +169,10 @@ function countLost(
   return lost;
 }
 
-/** Every node must have executed just as many commands as take effect: more is a retry applied twice. */
+/**
+ * Every node must have executed just as many commands as take effect: more is a retry applied
+ * twice.
+ */
 function executions(
   statuses: readonly Status[],
   expected: number,

@@ -1,6 +1,7 @@
 /**
- * The clients of a cluster, many on one set of sockets: each has a session, so that its requests may be
- * repeated until they are answered and still take effect once (§6.3). Follows the leader by its hints.
+ * The clients of a cluster, many on one set of sockets: each has a session, so that its requests
+ * may be repeated until they are answered and still take effect once (§6.3). Follows the leader by
+ * its hints.
  */
 import { type Operation, RecordWriter, ResultReader, type Status } from '../src/command.ts';
 import type { NodeId } from '../src/raft/types.ts';

@@ -1,6 +1,6 @@
 /**
- * What a workload may do to a cluster, whichever host runs it: look at the clock, wait, and call. Time
- * is in integer microseconds on the host's clock.
+ * What a workload may do to a cluster, whichever host runs it: look at the clock, wait, and call.
+ * Time is in integer microseconds on the host's clock.
  */
 import type { Operation, Result } from '../src/command.ts';
 
@@ -18,8 +18,9 @@ export interface Caller {
   /** Calls `then` at or soon after `atUs`. */
   at(atUs: number, then: () => void): void;
   /**
-   * Executes an operation for a client, counted from 0, and retries it until its deadline; a retry takes
-   * effect at most once. The operation must not change until `done`, which gets its request number.
+   * Executes an operation for a client, counted from 0, and retries it until its deadline; a retry
+   * takes effect at most once. The operation must not change until `done`, which gets its request
+   * number.
    */
   call(
     client: number,

@@ -12,8 +12,9 @@ export type NumericMetric = {
 
 export type PlotSpec =
   /**
-   * `y` over the factor `x`, one line per value of `lines`, one panel per value of `panels`; a point
-   * is the mean over trials with its 95 % interval. `file` is the SVG's name without its ending.
+   * `y` over the factor `x`, one line per value of `lines`, one panel per value of `panels`; a
+   * point is the mean over trials with its 95 % interval. `file` is the SVG's name without its
+   * ending.
    */
   | {
       kind: 'lines';

@@ -1,6 +1,6 @@
 /**
- * Faults as data: the same few verbs drive every host. A schedule is a list of actions in the order of
- * their times; random schedules come from a seed.
+ * Faults as data: the same few verbs drive every host. A schedule is a list of actions in the order
+ * of their times; random schedules come from a seed.
  */
 import type { LinkSettings } from '../src/transport/link.ts';
 
@@ -22,5 +22,7 @@ export type Fault =
   /** Resumes, restarts and reconnects everything, and makes all links perfect. */
   | { kind: 'heal' };
 
-/** A fault at a moment counted from the start of the measured part; undone after `forMs` if given. */
+/**
+ * A fault at a moment counted from the start of the measured part; undone after `forMs` if given.
+ */
 export type FaultAction = { atMs: number; fault: Fault; forMs?: number };

@@ -10,7 +10,9 @@ export type FactorValue = number | string | boolean | null;
 
 export type Factors = Readonly<Record<string, FactorValue>>;
 
-/** Counted over the measured part of a trial, without warm-up and audit. `null`: nothing to measure. */
+/**
+ * Counted over the measured part of a trial, without warm-up and audit. `null`: nothing to measure.
+ */
 export type Metrics = {
   committedOpsPerSecond: number;
   latencyMsP50: number | null;

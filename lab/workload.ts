@@ -1,6 +1,6 @@
 /**
- * Load as data, and the loops that make it: closed (so many clients, so many requests outstanding each)
- * or open (a fixed arrival rate). Speaks only `Caller`, so it means the same on every host.
+ * Load as data, and the loops that make it: closed (so many clients, so many requests outstanding
+ * each) or open (a fixed arrival rate). Speaks only `Caller`, so it means the same on every host.
  */
 import type { OperationKind } from '../src/command.ts';
 import { chance, fork, nextUint32, type RandomState } from '../src/raft/random.ts';
@@ -92,7 +92,10 @@ function closedLoop(workload: Workload, caller: Caller, run: Run, issue: Issue):
   }
 }
 
-/** How long the open loop sleeps; arrivals due meanwhile are issued together, each with its own time. */
+/**
+ * How long the open loop sleeps; arrivals due meanwhile are issued together, each with its own
+ * time.
+ */
 const OPEN_LOOP_TICK_US = 1000;
 
 function openLoop(workload: Workload, rate: number, caller: Caller, run: Run, issue: Issue): void {
@@ -169,8 +172,8 @@ function writeCount(value: Uint8Array, count: number): void {
 }
 
 /**
- * Zipf's cumulative distribution over ranks 1 … keys, scaled to 32 bits: a uniform draw belongs to the
- * first rank whose threshold reaches it.
+ * Zipf's cumulative distribution over ranks 1 … keys, scaled to 32 bits: a uniform draw belongs to
+ * the first rank whose threshold reaches it.
  */
 export function zipfThresholds(keys: number, exponent: number): Uint32Array {
   const cumulative = new Float64Array(keys);
@@ -183,8 +186,8 @@ export function zipfThresholds(keys: number, exponent: number): Uint32Array {
 }
 
 /**
- * x to a non-negative exponent by multiplications and square roots only: these are exact to the last bit
- * on every machine, as `Math.pow` is not, so a seed draws the same keys everywhere.
+ * x to a non-negative exponent by multiplications and square roots only: these are exact to the
+ * last bit on every machine, as `Math.pow` is not, so a seed draws the same keys everywhere.
  */
 export function power(x: number, exponent: number): number {
   const whole = Math.floor(exponent);

@@ -1,11 +1,12 @@
 /**
- * The one layout of an operation and of its result, from the client's frame through the log to the state
- * machine: batches are records one after another, and nothing is decoded before it is executed.
+ * The one layout of an operation and of its result, from the client's frame through the log to the
+ * state machine: batches are records one after another, and nothing is decoded before it is
+ * executed.
  *
- *   operation   kind 1 · flags 1 · key length 2 · client id 8 · request number 4 · lowest pending 4 ·
- *               value length 4 · expected length 4 · key · value · expected
- *   result      client id 8 · request number 4 · status 1 · has value 1 · spare 2 · value length 4 ·
- *               index 8 · value
+ *   operation   kind 1 · flags 1 · key length 2 · client id 8 · request number 4 ·
+ *               lowest pending 4 · value length 4 · expected length 4 · key · value · expected
+ *   result      client id 8 · request number 4 · status 1 · has value 1 · spare 2 ·
+ *               value length 4 · index 8 · value
  *
  * Numbers are little-endian; client ids and indexes are safe integers carried as float64.
  */
@@ -150,8 +151,8 @@ export class RecordWriter {
 }
 
 /**
- * Walks the operations of a batch without allocating: the fields speak of the record that `next` came
- * to. A batch that is cut short throws RangeError.
+ * Walks the operations of a batch without allocating: the fields speak of the record that `next`
+ * came to. A batch that is cut short throws RangeError.
  */
 export class OperationReader {
   bytes: Uint8Array;

@@ -1,7 +1,7 @@
 /**
- * The state machine: a map from keys to values, both opaque bytes, and the clients' sessions, through
- * which a request that is repeated takes effect once (§6.3). Pure: the same batches give the same state
- * and the same results on every server.
+ * The state machine: a map from keys to values, both opaque bytes, and the clients' sessions,
+ * through which a request that is repeated takes effect once (§6.3). Pure: the same batches give
+ * the same state and the same results on every server.
  */
 import { OperationReader, type RecordWriter, type Result } from './command.ts';
 import { ByteTable } from './table.ts';
@@ -32,8 +32,8 @@ export class Kv {
   }
 
   /**
-   * Executes a batch of commands, the content of log entry `index`; the results, one per command and in
-   * its order, go to `results` if somebody waits for them.
+   * Executes a batch of commands, the content of log entry `index`; the results, one per command
+   * and in its order, go to `results` if somebody waits for them.
    */
   apply(index: number, batch: Uint8Array, results: RecordWriter | null): void {
     const command = new OperationReader(batch);
@@ -54,7 +54,10 @@ export class Kv {
     }
   }
 
-  /** A digest of keys, values and sessions: equal on servers that have applied the same entries. O(n). */
+  /**
+   * A digest of keys, values and sessions: equal on servers that have applied the same entries.
+   * O(n).
+   */
   digest(): string {
     let sessions = 0;
     for (const [clientId, session] of this.#sessions) {
@@ -71,7 +74,9 @@ export class Kv {
     return this.#table.entries();
   }
 
-  /** §6.3: executes a request the first time it comes, and answers it from the session ever after. */
+  /**
+   * §6.3: executes a request the first time it comes, and answers it from the session ever after.
+   */
   #once(index: number, command: OperationReader): Result {
     const { requestNumber, lowestPending } = command;
     const session = this.#session(command.clientId, lowestPending);

@@ -1,7 +1,7 @@
 /**
- * A node: it feeds the core with what happens and carries out, in order, what the core asks for. The
- * host supplies four things, clock, storage, transport and state machine, and ends each of its turns with
- * `flush`. No promise and no clock of its own: the simulator runs this very file.
+ * A node: it feeds the core with what happens and carries out, in order, what the core asks for.
+ * The host supplies four things, clock, storage, transport and state machine, and ends each of its
+ * turns with `flush`. No promise and no clock of its own: the simulator runs this very file.
  */
 import { OperationReader, type RecordWriter, type Status, splitBatch } from './command.ts';
 import { create, nextDeadlineUs, step } from './raft/raft.ts';
@@ -131,7 +131,9 @@ export class Node {
     this.#enqueue({ kind: 'message', nowUs: this.#host.clock.nowUs(), message });
   }
 
-  /** Commands of one client, `count` records; proposed at the end of the turn, with those of others. */
+  /**
+   * Commands of one client, `count` records; proposed at the end of the turn, with those of others.
+   */
   write(client: Client, batch: Uint8Array, count: number): void {
     this.#writes.push({ client, batch, count });
   }
@@ -190,7 +192,7 @@ export class Node {
     this.#enqueue({ kind: 'propose', nowUs: this.#host.clock.nowUs(), id, command });
   }
 
-  // ---- Steps ----------------------------------------------------------------------------------------
+  // ---- Steps ------------------------------------------------------------------------------------
 
   #enqueue(input: Input): void {
     if (this.#stopped || this.#state === null) return;
@@ -252,7 +254,7 @@ export class Node {
     this.#host.onFailure(error);
   }
 
-  // ---- Durability -----------------------------------------------------------------------------------
+  // ---- Durability -------------------------------------------------------------------------------
 
   #send(message: Message, after: 'term' | 'log'): void {
     const sequence = after === 'log' ? this.#issuedSequence : this.#termSequence;
@@ -297,7 +299,7 @@ export class Node {
     }
   }
 
-  // ---- Commands and reads ---------------------------------------------------------------------------
+  // ---- Commands and reads -----------------------------------------------------------------------
 
   #answer(id: number, answer: Answer): void {
     const proposal = this.#proposals.get(id);

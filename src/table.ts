@@ -1,10 +1,11 @@
 /**
- * A hash table from byte strings to byte strings whose records live in one buffer, so that a million
- * keys are a few objects to the garbage collector, and a put of a known size copies bytes and allocates
- * nothing.
+ * A hash table from byte strings to byte strings whose records live in one buffer, so that a
+ * million keys are a few objects to the garbage collector, and a put of a known size copies bytes
+ * and allocates nothing.
  *
- * Open addressing with linear probing; deletion shifts back, so there are no tombstones. A record is
- * [key length, value length, value capacity] as 32-bit words, then key and value, padded to words.
+ * Open addressing with linear probing; deletion shifts back, so there are no tombstones. A record
+ * is [key length, value length, value capacity] as 32-bit words, then key and value, padded to
+ * words.
  */
 import { copyBytes } from './command.ts';
 
@@ -144,7 +145,9 @@ export class ByteTable {
     return record;
   }
 
-  /** Copies the live records into a buffer that leaves as much again free. Amortised O(1) per put. */
+  /**
+   * Copies the live records into a buffer that leaves as much again free. Amortised O(1) per put.
+   */
   #makeRoom(needed: number): void {
     const live = this.#used - this.#garbage + needed;
     let capacity = INITIAL_BYTES;
@@ -186,7 +189,9 @@ export class ByteTable {
     }
   }
 
-  /** Knuth 6.4, algorithm R: moves later records of the run up, so that probing still finds them. */
+  /**
+   * Knuth 6.4, algorithm R: moves later records of the run up, so that probing still finds them.
+   */
   #shiftBack(emptied: number): void {
     const mask = this.#slots.length - 1;
     let hole = emptied;

@@ -1,4 +1,6 @@
-/** The clients of a cluster in a thread of their own: sockets to all nodes, turns, and repetitions. */
+/**
+ * The clients of a cluster in a thread of their own: sockets to all nodes, turns, and repetitions.
+ */
 import type { MessagePort } from 'node:worker_threads';
 import { crc32 } from 'node:zlib';
 import type { NodeId } from '../../src/raft/types.ts';

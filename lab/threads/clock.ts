@@ -1,4 +1,7 @@
-/** Real time for the threads host: one clock for all threads of the process, and a cheap timer on it. */
+/**
+ * Real time for the threads host: one clock for all threads of the process, and a cheap timer on
+ * it.
+ */
 import type { Clock } from '../../src/node.ts';
 
 // `performance.now` counts from the start of its own thread; `hrtime` is the same in all of them.
@@ -11,8 +14,8 @@ export function nowUs(): number {
 }
 
 /**
- * A clock whose timer is moved at every step and seldom fires: a later deadline leaves the running timer
- * alone, which then finds that it is early and waits for the rest.
+ * A clock whose timer is moved at every step and seldom fires: a later deadline leaves the running
+ * timer alone, which then finds that it is early and waits for the rest.
  */
 export function createClock(): Clock {
   let deadlineUs = Number.POSITIVE_INFINITY;

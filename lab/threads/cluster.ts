@@ -1,6 +1,6 @@
 /**
- * A cluster of worker threads: a long-lived piscina task per node, direct ports between all of them, and
- * this thread as the hand that starts, kills, pauses and cuts. It is on no message's way.
+ * A cluster of worker threads: a long-lived piscina task per node, direct ports between all of
+ * them, and this thread as the hand that starts, kills, pauses and cuts. It is on no message's way.
  */
 import { MessageChannel, type MessagePort, type Transferable } from 'node:worker_threads';
 import { Piscina } from 'piscina';
@@ -56,13 +56,16 @@ const NOTHING_COUNTED: Counters = {
   bytesSent: 0,
 };
 
-/** Threads are kept between trials: starting one costs more than a trial's election. */
 let pool: Piscina | null = null;
 const THREADS_MAX = 64;
 const IDLE_MS = 60_000;
 const NODE_WORKER = new URL('./node-worker.ts', import.meta.url);
 
-function threads(): Piscina {
+/**
+ * The pool of all hosts: threads are kept between trials, since starting one takes longer than
+ * electing.
+ */
+export function threads(): Piscina {
   pool ??= new Piscina({
     minThreads: 0,
     maxThreads: THREADS_MAX,
@@ -82,8 +85,11 @@ export async function closeThreads(): Promise<void> {
 export class ThreadCluster {
   readonly options: ThreadsOptions;
   readonly leaderChanges: LeaderChange[] = [];
-  /** Set when a node's storage failed it or it broke an invariant; the run is then worth nothing. */
+  /**
+   * Set when a node's storage failed it or it broke an invariant; the run is then worth nothing.
+   */
   failure: Error | null = null;
+  onFailure: (error: Error) => void = () => {};
   readonly #members = new Map<NodeId, Member>();
   readonly #links = new Map<string, LinkSettings>();
   readonly #statusRequests = new Map<number, (status: Status) => void>();
@@ -132,7 +138,7 @@ export class ThreadCluster {
     return this.#member(id).disk;
   }
 
-  // ---- Faults ---------------------------------------------------------------------------------------
+  // ---- Faults -----------------------------------------------------------------------------------
 
   /** Kills the node's thread wherever it stands. What it had not reported durable may be lost. */
   async crash(id: NodeId): Promise<void> {
@@ -167,7 +173,7 @@ export class ThreadCluster {
     member.state = 'running';
     member.control = control;
     member.abort = new AbortController();
-    member.ended = this.#run(NODE_WORKER, task, port2, member.abort.signal);
+    member.ended = this.#run(NODE_WORKER, task, [port2], member.abort.signal);
     control.on('message', (report: Report) => this.#hear(member, report));
     for (const peer of this.#members.values()) {
       if (peer.id !== id && peer.state !== 'crashed') this.#connect(member, peer);
@@ -207,17 +213,22 @@ export class ThreadCluster {
     if (this.#links.has(`${from}->${to}`)) this.setLink(from, to, this.options.link);
   }
 
-  // ---- Clients --------------------------------------------------------------------------------------
+  // ---- Clients ----------------------------------------------------------------------------------
 
   /**
    * Starts the clients' thread with a task of the given file and connects it to all nodes; the task
    * obeys ClientOrder at least.
    */
-  startClients<Report>(file: URL, task: object, hear: (report: Report) => void): void {
+  startClients<Report>(
+    file: URL,
+    task: object,
+    hear: (report: Report) => void,
+    transfer: MessagePort[] = [],
+  ): void {
     const { port1, port2 } = new MessageChannel();
     this.#clients = port1;
     port1.on('message', hear);
-    this.#clientsEnded = this.#run(file, { ...task, control: port2 }, port2, null);
+    this.#clientsEnded = this.#run(file, { ...task, control: port2 }, [port2, ...transfer], null);
     for (const member of this.#members.values()) {
       if (member.state !== 'crashed') this.#connectClients(member);
     }
@@ -227,7 +238,7 @@ export class ThreadCluster {
     this.#clients?.postMessage(order);
   }
 
-  // ---- Observation ----------------------------------------------------------------------------------
+  // ---- Observation ------------------------------------------------------------------------------
 
   /** The state of every node that runs, asked at once. A paused node answers once it is resumed. */
   status(digest: boolean): Promise<Status[]> {
@@ -268,16 +279,16 @@ export class ThreadCluster {
     this.#clients?.close();
   }
 
-  // ---- Plumbing -------------------------------------------------------------------------------------
+  // ---- Plumbing ---------------------------------------------------------------------------------
 
   async #run(
     file: URL,
     task: object,
-    port: MessagePort,
+    transferList: MessagePort[],
     signal: AbortSignal | null,
   ): Promise<void> {
     try {
-      await threads().run(task, { filename: file.href, transferList: [port], signal });
+      await threads().run(task, { filename: file.href, transferList, signal });
     } catch (error) {
       if (error instanceof Error && error.name === 'AbortError') return;
       this.#failed(error instanceof Error ? error : new Error(String(error)));
@@ -286,6 +297,7 @@ export class ThreadCluster {
 
   #failed(error: Error): void {
     this.failure ??= error;
+    this.onFailure(error);
   }
 
   #hear(member: Member, report: Report): void {

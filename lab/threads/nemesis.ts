@@ -1,6 +1,6 @@
 /**
- * The hand that makes trouble: carries out a schedule of faults on a cluster of threads in real time, and
- * notes when each was in force. Random schedules come from a seed.
+ * The hand that makes trouble: carries out a schedule of faults on a cluster of threads in real
+ * time, and notes when each was in force. Random schedules come from a seed.
  */
 import { between, chance, fork } from '../../src/raft/random.ts';
 import type { NodeId } from '../../src/raft/types.ts';
@@ -20,8 +20,8 @@ const FAULT_SHARE = 0.4;
 const MAX_FAULT_MS = 1000;
 
 /**
- * Faults over `durationMs`, each kind at its own pace with jitter: half of them strike the leader, the
- * others a follower, and each is over before the next of its kind.
+ * Faults over `durationMs`, each kind at its own pace with jitter: half of them strike the leader,
+ * the others a follower, and each is over before the next of its kind.
  */
 export function randomFaults(rhythm: Rhythm, durationMs: number, seed: number): FaultAction[] {
   const actions: FaultAction[] = [];

@@ -1,6 +1,7 @@
 /**
- * The task of one node's thread: it builds the node on a real clock, its share of memory as disk, and
- * ports as network, and obeys the parent's control port. Only the disk and the pause word are shared.
+ * The task of one node's thread: it builds the node on a real clock, its share of memory as disk,
+ * and ports as network, and obeys the parent's control port. Only the disk and the pause word are
+ * shared.
  */
 import type { MessagePort } from 'node:worker_threads';
 import { crc32 } from 'node:zlib';
@@ -10,7 +11,7 @@ import { type Client, Node } from '../../src/node.ts';
 import { checkState } from '../../src/raft/invariants.ts';
 import { lastIndex } from '../../src/raft/log.ts';
 import { fork } from '../../src/raft/random.ts';
-import type { Configuration, NodeId, Settings, Term } from '../../src/raft/types.ts';
+import type { Configuration, NodeId, Role, Settings, Term } from '../../src/raft/types.ts';
 import { SharedStorage } from '../../src/storage/shared.ts';
 import { Channel, DelayQueue } from '../../src/transport/channel.ts';
 import { decodeRequest, encodeResponse } from '../../src/transport/client-frame.ts';
@@ -98,7 +99,8 @@ class NodeThread {
   readonly #node: Node;
   #flushing: NodeJS.Immediate | null = null;
   #reporting: NodeJS.Timeout | null = null;
-  #roleKey = '';
+  /** The role last reported; a change of role is a new object. */
+  #role: Role | null = null;
 
   constructor(task: NodeTask, done: () => void) {
     this.#task = task;
@@ -117,10 +119,9 @@ class NodeThread {
         stateMachine: this.#kv,
         observe: (_input, _effects, state) => {
           this.#flushSoon();
+          if (state.role === this.#role) return;
+          this.#role = state.role;
           const { kind, reason } = state.role;
-          const key = `${kind} ${state.persistent.currentTerm}`;
-          if (key === this.#roleKey) return;
-          this.#roleKey = key;
           this.#report({ kind: 'role', role: kind, term: state.persistent.currentTerm, reason });
         },
         onFailure: (error) => {
@@ -191,7 +192,9 @@ class NodeThread {
     this.#clients.push(channel);
   }
 
-  /** A turn ends when the messages that were there have been taken: then all of it goes out at once. */
+  /**
+   * A turn ends when the messages that were there have been taken: then all of it goes out at once.
+   */
   #flushSoon(): void {
     this.#flushing ??= setImmediate(() => {
       this.#flushing = null;

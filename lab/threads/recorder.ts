@@ -1,6 +1,6 @@
 /**
- * What a run of load was like: latencies in an HDR histogram, counts, a time line, and, for the audit,
- * which writes were acknowledged.
+ * What a run of load was like: latencies in an HDR histogram, counts, a time line, and, for the
+ * audit, which writes were acknowledged.
  */
 import { createHistogram, type RecordableHistogram } from 'node:perf_hooks';
 import type { TimelinePoint } from '../results.ts';

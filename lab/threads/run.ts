@@ -1,6 +1,6 @@
 /**
- * One trial on the threads host, from blank disks to a verdict: start, elect, warm up, measure under the
- * schedule of faults, heal, come to rest, audit.
+ * One trial on the threads host, from blank disks to a verdict: start, elect, warm up, measure
+ * under the schedule of faults, heal, come to rest, audit.
  */
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Settings } from '../../src/raft/types.ts';
@@ -28,7 +28,10 @@ const RETRY_MS = 200;
 const BATCH_BYTES = 1 << 20;
 const LOAD_WORKER = new URL('./load-worker.ts', import.meta.url);
 
-/** Runs one trial. Rejects if it was aborted, or if the cluster itself failed; a failed audit is a row. */
+/**
+ * Runs one trial. Rejects if it was aborted, or if the cluster itself failed; a failed audit is a
+ * row.
+ */
 export async function runCell(cell: Cell, options: { signal: AbortSignal }): Promise<Row> {
   const { factors, seed, trial } = cell;
   const cluster = new ThreadCluster({
@@ -111,7 +114,10 @@ async function measure(
   return { measurement: drained.measurement, leaderChanges, counters };
 }
 
-/** Waits until one leads and all have applied the same; or until the limit, for the audit to say what. */
+/**
+ * Waits until one leads and all have applied the same; or until the limit, for the audit to say
+ * what.
+ */
 async function comeToRest(cluster: ThreadCluster, signal: AbortSignal): Promise<Status[]> {
   const limitMs = performance.now() + REST_LIMIT_MS;
   for (;;) {
@@ -221,7 +227,8 @@ class Reports {
       if (report !== undefined) return report as Extract<LoadReport, { kind: K }>;
       const leftMs = endMs - performance.now();
       if (leftMs <= 0) throw new Error(`the clients were not "${kind}" within ${limitMs} ms`);
-      // Looks again now and then, so that a failure elsewhere or an abort does not wait for a report.
+      // Looks again now and then, so that a failure elsewhere or an abort does not wait for a
+      // report.
       await Promise.race([
         new Promise<void>((resolve) => {
           this.#wake = resolve;

@@ -1,6 +1,6 @@
 /**
- * One step under way: the state it moves, the time it happens at, and the effects it has asked for so
- * far. The few functions here are the only ones that append effects.
+ * One step under way: the state it moves, the time it happens at, and the effects it has asked for
+ * so far. The few functions here are the only ones that append effects.
  */
 import * as log from './log.ts';
 import type {
@@ -50,8 +50,9 @@ export function saveEntries(
   const { persistent, volatile } = context.state;
   if (truncateFrom !== null) {
     log.truncateFrom(persistent.log, truncateFrom);
-    // What was on its way to the disk behind the cut no longer counts when it gets there, even if the
-    // same index and term are appended again later: each persist vouches for what it wrote itself.
+    // What was on its way to the disk behind the cut no longer counts when it gets there, even if
+    // the same index and term are appended again later: each persist vouches for what it wrote
+    // itself.
     for (const pending of volatile.pendingPersists) {
       pending.lastIndex = Math.min(pending.lastIndex, truncateFrom - 1);
     }

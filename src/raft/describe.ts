@@ -1,4 +1,7 @@
-/** One line of text for everything the core speaks of: logs, golden scripts, traces and errors use it. */
+/**
+ * One line of text for everything the core speaks of: logs, golden scripts, traces and errors use
+ * it.
+ */
 import { lastIndex, lastTerm, latestConfiguration } from './log.ts';
 import {
   type Answer,
@@ -135,11 +138,15 @@ function describeAnswer(answer: Answer): string {
   }
 }
 
-/** For example `n1 leader term=2 vote=n1 leader=n1 log=7/2 commit=6 applied=6 persisted=7 voters=(n1)`. */
+/**
+ * For example `n1 leader term=2 vote=n1 leader=n1 log=7/2 commit=6 applied=6 persisted=7
+ * voters=(n1)`.
+ */
 export function describeState(state: RaftState): string {
   const { persistent, volatile, role } = state;
   return (
-    `${state.id} ${role.kind} term=${persistent.currentTerm} vote=${persistent.votedFor ?? 'none'}` +
+    `${state.id} ${role.kind} term=${persistent.currentTerm}` +
+    ` vote=${persistent.votedFor ?? 'none'}` +
     ` leader=${volatile.leaderId ?? 'unknown'}` +
     ` log=${lastIndex(persistent.log)}/${lastTerm(persistent.log)}` +
     ` commit=${volatile.commitIndex} applied=${volatile.lastApplied}` +

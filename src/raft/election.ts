@@ -57,9 +57,9 @@ function requestVotes(context: Context, kind: 'PreVote' | 'RequestVote'): void {
 }
 
 /**
- * §4.2.3: "if a server receives a RequestVote request within the minimum election timeout of hearing
- * from a current leader, it does not update its term or grant its vote". A leader is its own witness
- * (as in LogCabin); CheckQuorum bounds how long it may be mistaken.
+ * §4.2.3: "if a server receives a RequestVote request within the minimum election timeout of
+ * hearing from a current leader, it does not update its term or grant its vote". A leader is its
+ * own witness (as in LogCabin); CheckQuorum bounds how long it may be mistaken.
  */
 export function withholdsVotes(state: RaftState, nowUs: number): boolean {
   if (!state.settings.leaderStickiness) return false;
@@ -143,15 +143,18 @@ function countVotes(context: Context): void {
   const result = voteResult(log.latestConfiguration(persistent.log), role.votes);
   if (result === 'won') {
     const leader = becomeLeader(context, 'election won');
-    // §6.4: a no-op at the start of the term makes known what is committed; it also is the heartbeat
-    // that §3.4 asks for "to establish its authority".
+    // §6.4: a no-op at the start of the term makes known what is committed; it also is the
+    // heartbeat that §3.4 asks for "to establish its authority".
     appendOwn(context, leader, { kind: 'noop' });
   } else if (result === 'lost') {
     becomeFollower(context, persistent.currentTerm, null, 'election lost');
   }
 }
 
-/** §6.2: "a leader steps down if an election timeout elapses without a successful round of heartbeats". */
+/**
+ * §6.2: "a leader steps down if an election timeout elapses without a successful round of
+ * heartbeats".
+ */
 export function checkQuorum(context: Context, leader: LeaderRole): void {
   const { state, nowUs } = context;
   const heard: Record<NodeId, boolean> = { [state.id]: true };

@@ -1,6 +1,7 @@
 /**
- * What must hold of one server, always checked: `checkStep` after every step in O(peers), `checkState`
- * over the whole log where the caller can afford it. (What must hold between servers is the lab's.)
+ * What must hold of one server, always checked: `checkStep` after every step in O(peers),
+ * `checkState` over the whole log where the caller can afford it. (What must hold between servers
+ * is the lab's.)
  */
 import { describeInput, describeState } from './describe.ts';
 import { lastIndex, latestConfiguration, termAt } from './log.ts';
@@ -85,14 +86,16 @@ function checkRole(state: RaftState, hold: (holds: boolean, what: string) => voi
   }
 }
 
-/** Persisted before promised (§3.8): changes come with a persist, which stands before what tells. */
+/**
+ * Persisted before promised (§3.8): changes come with a persist, which stands before what tells.
+ */
 function checkEffects(
   before: Summary,
   effects: readonly Effect[],
   state: RaftState,
   hold: (holds: boolean, what: string) => void,
 ): void {
-  const { persistent } = state;
+  const { persistent, volatile } = state;
   let termAndVoteSaved =
     persistent.currentTerm === before.currentTerm && persistent.votedFor === before.votedFor;
   let entriesSaved = lastIndex(persistent.log) === before.lastIndex;
@@ -101,9 +104,11 @@ function checkEffects(
     if (effect.kind === 'persist') {
       sequence++;
       hold(effect.sequence === sequence, 'persists are numbered in order');
-      if (effect.change.termAndVote !== null) termAndVoteSaved = true;
-      if (effect.change.truncateFrom !== null || effect.change.entries.length > 0) {
-        entriesSaved = true;
+      const { termAndVote, truncateFrom, entries } = effect.change;
+      if (termAndVote !== null) termAndVoteSaved = true;
+      if (truncateFrom !== null || entries.length > 0) entriesSaved = true;
+      if (truncateFrom !== null) {
+        hold(truncateFrom > before.commitIndex, 'committed entries are never removed (§3.5)');
       }
     } else if (effect.kind === 'send') {
       hold(termAndVoteSaved, 'term and vote are persisted before a message tells of them (§3.8)');
@@ -111,8 +116,11 @@ function checkEffects(
         effect.message.term === persistent.currentTerm,
         'messages carry the current term (§3.3)',
       );
-      const vouches = effect.message.kind === 'AppendEntriesResponse' && effect.message.success;
-      if (vouches) hold(entriesSaved, 'entries are persisted before acknowledged (§3.8)');
+      const { message, after } = effect;
+      if (message.kind !== 'AppendEntriesResponse' || !message.success) continue;
+      hold(entriesSaved, 'entries are persisted before acknowledged (§3.8)');
+      const durableOrWaits = message.matchIndex <= volatile.persistedIndex || after === 'log';
+      hold(durableOrWaits, 'an acknowledgement waits for the log it vouches for (§3.8)');
     }
   }
   hold(termAndVoteSaved, 'a changed term or vote is persisted (§3.8)');

@@ -32,7 +32,9 @@ export function termAt(log: Log, index: Index): Term | undefined {
   return log.entries[index - log.baseIndex - 1]?.term;
 }
 
-/** §3.6.1: the log with the later last term, or the longer one of equal terms, is more up-to-date. */
+/**
+ * §3.6.1: the log with the later last term, or the longer one of equal terms, is more up-to-date.
+ */
 export function isUpToDate(log: Log, otherLastTerm: Term, otherLastIndex: Index): boolean {
   const ownLastTerm = lastTerm(log);
   return (

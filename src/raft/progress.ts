@@ -64,8 +64,9 @@ export function onMatch(progress: Progress, matchIndex: Index): boolean {
 }
 
 /**
- * The follower refused a message that followed `prevLogIndex`; it may match up to `hintIndex`. False
- * if the refusal is stale: reordering and duplication deliver refusals that later events overtook.
+ * The follower refused a message that followed `prevLogIndex`; it may match up to `hintIndex`.
+ * False if the refusal is stale: reordering and duplication deliver refusals that later events
+ * overtook.
  */
 export function onReject(progress: Progress, prevLogIndex: Index, hintIndex: Index): boolean {
   if (progress.state === 'replicate') {

@@ -2,8 +2,9 @@
 import type { Configuration, NodeId } from './types.ts';
 
 /**
- * The highest number (index or read round) that a majority has acknowledged, of both majorities while
- * the configuration is joint. O(v²) in the number of voters, without allocation beyond one small array.
+ * The highest number (index or read round) that a majority has acknowledged, of both majorities
+ * while the configuration is joint. O(v²) in the number of voters, without allocation beyond one
+ * small array.
  */
 export function committedIndex(
   configuration: Configuration,

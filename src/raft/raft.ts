@@ -1,6 +1,6 @@
 /**
- * A Raft server as a pure state machine: `step` moves the state by one input and returns, in order, what
- * the host must do. No clock, randomness, I/O or promise is reached from here.
+ * A Raft server as a pure state machine: `step` moves the state by one input and returns, in order,
+ * what the host must do. No clock, randomness, I/O or promise is reached from here.
  */
 import { answer, type Context, markPersisted, send } from './context.ts';
 import {
@@ -42,7 +42,9 @@ import {
   unreachable,
 } from './types.ts';
 
-/** What a server starts from: its settings, and what its disk holds (all empty at its first start). */
+/**
+ * What a server starts from: its settings, and what its disk holds (all empty at its first start).
+ */
 export type StartingPoint = {
   readonly id: NodeId;
   readonly settings: Settings;
@@ -80,7 +82,10 @@ export function create(start: StartingPoint): RaftState {
   return state;
 }
 
-/** Moves `state` by one input. The effects must be carried out in order; types.ts says what each asks. */
+/**
+ * Moves `state` by one input. The effects must be carried out in order; types.ts says what each
+ * asks.
+ */
 export function step(state: RaftState, input: Input): Effect[] {
   const before = summarize(state);
   const effects: Effect[] = [];
@@ -156,10 +161,10 @@ function reject(context: Context, id: number): void {
 }
 
 /**
- * The rule for terms (§3.3), in one place: "if one server's current term is smaller than the other's,
- * then it updates its current term to the larger value"; "if a server receives a request with a stale
- * term number, it rejects the request". Behind it every handler sees a message of its own term, but for
- * PreVote (§9.6), which is about a term that nobody has entered yet.
+ * The rule for terms (§3.3), in one place: "if one server's current term is smaller than the
+ * other's, then it updates its current term to the larger value"; "if a server receives a request
+ * with a stale term number, it rejects the request". Behind it every handler sees a message of its
+ * own term, but for PreVote (§9.6), which is about a term that nobody has entered yet.
  */
 function receive(context: Context, message: Message): void {
   const { state } = context;

@@ -1,9 +1,9 @@
 /**
- * Chance as data: a seeded generator whose whole state is four 32-bit numbers (xoshiro128**, Blackman
- * and Vigna 2018). Integer arithmetic only, so every machine draws the same sequence.
+ * Chance as data: a seeded generator whose whole state is four 32-bit numbers (xoshiro128**,
+ * Blackman and Vigna 2018). Integer arithmetic only, so every machine draws the same sequence.
  *
- * Each purpose forks its own named stream (`fork(seed, 'link n1->n2')`), so that taking one fault away
- * leaves the draws of all others as they were.
+ * Each purpose forks its own named stream (`fork(seed, 'link n1->n2')`), so that taking one fault
+ * away leaves the draws of all others as they were.
  */
 export type RandomState = [number, number, number, number];
 

@@ -1,9 +1,10 @@
 /**
- * Linearizable reads without writing to the log (§6.4): ReadIndex, many reads to a round of heartbeats.
+ * Linearizable reads without writing to the log (§6.4): ReadIndex, many reads to a round of
+ * heartbeats.
  *
- * A read takes an index that covers every write acknowledged before it came in, waits until a quorum
- * confirms, by a round begun after that, that this server still leads, and is served once that index
- * has been applied.
+ * A read takes an index that covers every write acknowledged before it came in, waits until a
+ * quorum confirms, by a round begun after that, that this server still leads, and is served once
+ * that index has been applied.
  */
 import { answer, type Context } from './context.ts';
 import * as log from './log.ts';
@@ -12,9 +13,9 @@ import { broadcastRound, progressOf } from './replication.ts';
 import type { LeaderRole } from './types.ts';
 
 export function handleRead(context: Context, leader: LeaderRole, id: number): void {
-  // §6.4, step 1: until an entry of its own term has committed, a leader does not know which entries
-  // are. The no-op that began the term lies behind all of them: a read that waits for it to be applied
-  // has waited for its commitment.
+  // §6.4, step 1: until an entry of its own term has committed, a leader does not know which
+  // entries are. The no-op that began the term lies behind all of them: a read that waits for it to
+  // be applied has waited for its commitment.
   const index = Math.max(context.state.volatile.commitIndex, leader.termStartIndex);
   // A round under way may have begun before this read came in: the read belongs to the next one.
   leader.reads.push({ id, index, round: leader.readRound + 1 });

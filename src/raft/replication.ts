@@ -15,7 +15,7 @@ import type {
   RaftState,
 } from './types.ts';
 
-// ---- Leader ------------------------------------------------------------------------------------------
+// ---- Leader -------------------------------------------------------------------------------------
 
 /** §3.5: the leader appends to its own log, then replicates. Returns the entry's index. */
 export function appendOwn(
@@ -54,8 +54,8 @@ function sendEntries(context: Context, leader: LeaderRole, progress: Progress): 
 }
 
 /**
- * A heartbeat to every follower (§3.4). It carries the commit index and the read round, and follows the
- * last entry sent, so that a follower that lost one refuses it: heartbeats detect loss as well.
+ * A heartbeat to every follower (§3.4). It carries the commit index and the read round, and follows
+ * the last entry sent, so that a follower that lost one refuses it: heartbeats detect loss as well.
  */
 export function broadcastHeartbeat(context: Context, leader: LeaderRole): void {
   leader.heartbeatDeadlineUs = context.nowUs + heartbeatUs(context.state);
@@ -120,8 +120,9 @@ export function handleAppendEntriesResponse(
 }
 
 /**
- * §3.6.2: "only log entries from the leader's current term are committed by counting replicas"; those
- * before are then committed indirectly. The leader counts itself only for what its own disk holds.
+ * §3.6.2: "only log entries from the leader's current term are committed by counting replicas";
+ * those before are then committed indirectly. The leader counts itself only for what its own disk
+ * holds.
  */
 export function advanceCommitIndex(context: Context, leader: LeaderRole): void {
   const { id, persistent, volatile } = context.state;
@@ -141,7 +142,7 @@ export function progressOf(leader: LeaderRole, id: NodeId): Progress | undefined
   return leader.progress.find((progress) => progress.id === id);
 }
 
-// ---- Follower ----------------------------------------------------------------------------------------
+// ---- Follower -----------------------------------------------------------------------------------
 
 /** Figure 3.1, AppendEntries RPC, receiver implementation; the terms are equal here. */
 export function handleAppendEntries(context: Context, message: AppendEntries): void {
@@ -168,7 +169,9 @@ export function handleAppendEntries(context: Context, message: AppendEntries): v
   respond(context, message, matchIndex);
 }
 
-/** "If an existing entry conflicts with a new one, delete it and all that follow; append the rest." */
+/**
+ * "If an existing entry conflicts with a new one, delete it and all that follow; append the rest."
+ */
 function appendMissing(context: Context, message: AppendEntries): void {
   const { log: ownLog } = context.state.persistent;
   const { entries } = message;
@@ -224,7 +227,9 @@ function refuse(context: Context, message: AppendEntries): void {
   });
 }
 
-/** Figure 3.1: "reply false if term < currentTerm"; the reply's term makes the old leader step down. */
+/**
+ * Figure 3.1: "reply false if term < currentTerm"; the reply's term makes the old leader step down.
+ */
 export function refuseStaleAppendEntries(
   state: RaftState,
   message: AppendEntries,
@@ -234,9 +239,11 @@ export function refuseStaleAppendEntries(
     from: state.id,
     to: message.from,
     term: state.persistent.currentTerm,
-    readRound: message.readRound,
+    // It speaks of this term, in which its receiver may lead by the time it arrives: what it says
+    // of rounds and logs of an earlier term must mean nothing there.
+    readRound: 0,
     success: false,
-    prevLogIndex: message.prevLogIndex,
+    prevLogIndex: 0,
     hintIndex: 0,
     hintTerm: 0,
   };

@@ -17,8 +17,8 @@ export function resetElectionTimer(context: Context): void {
 }
 
 /**
- * To follower, in `term`, which is the current one or a later one; only a later one clears the vote.
- * The election timer goes on as it is, except where a leader steps down and has none.
+ * To follower, in `term`, which is the current one or a later one; only a later one clears the
+ * vote. The election timer goes on as it is, except where a leader steps down and has none.
  */
 export function becomeFollower(
   context: Context,

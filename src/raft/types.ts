@@ -1,8 +1,8 @@
 /**
  * The protocol on one page: what a server keeps, what it is told, what it asks for.
  *
- * Names are those of Ongaro's dissertation (2014), whose sections the comments cite as "§". Time is an
- * integer of microseconds on the host's clock; settings are in milliseconds.
+ * Names are those of Ongaro's dissertation (2014), whose sections the comments cite as "§". Time is
+ * an integer of microseconds on the host's clock; settings are in milliseconds.
  */
 import type { RandomState } from './random.ts';
 
@@ -12,8 +12,9 @@ export type Term = number;
 export type Index = number;
 
 /**
- * Who belongs to the cluster (ch. 4). While `outgoing` is not empty the configuration is joint: every
- * decision needs a majority of `voters` and one of `outgoing`. Learners receive entries and do not vote.
+ * Who belongs to the cluster (ch. 4). While `outgoing` is not empty the configuration is joint:
+ * every decision needs a majority of `voters` and one of `outgoing`. Learners receive entries and
+ * do not vote.
  */
 export type Configuration = {
   readonly voters: readonly NodeId[];
@@ -47,7 +48,9 @@ export type Settings = {
   readonly preVote: boolean;
   /** §6.2: a leader that has not heard from a quorum for an election timeout steps down. */
   readonly checkQuorum: boolean;
-  /** §4.2.3: no votes and pre-votes within the minimum election timeout of hearing from a leader. */
+  /**
+   * §4.2.3: no votes and pre-votes within the minimum election timeout of hearing from a leader.
+   */
   readonly leaderStickiness: boolean;
   /** §10.2.1: the leader replicates an entry while it writes it to its own disk. */
   readonly parallelDiskWrite: boolean;
@@ -59,7 +62,7 @@ export type Settings = {
   readonly batchBytes: number;
 };
 
-// ---- Messages (dissertation, figures 3.1 and 3.2) ---------------------------------------------------
+// ---- Messages (dissertation, figure 3.1) --------------------------------------------------------
 
 type Envelope = {
   readonly from: NodeId;
@@ -98,7 +101,9 @@ export type AppendEntries = Envelope & {
   readonly prevLogTerm: Term;
   readonly entries: readonly Entry[];
   readonly leaderCommit: Index;
-  /** §6.4: the latest read round; a response with the same number confirms the leader's authority. */
+  /**
+   * §6.4: the latest read round; a response with the same number confirms the leader's authority.
+   */
   readonly readRound: number;
 };
 
@@ -127,7 +132,7 @@ export type Message =
   | AppendEntries
   | AppendEntriesResponse;
 
-// ---- Inputs and effects -----------------------------------------------------------------------------
+// ---- Inputs and effects -------------------------------------------------------------------------
 
 /** How a read is made linearizable. */
 export type ReadMode = 'readIndex';
@@ -163,8 +168,8 @@ export type Answer =
 
 export type Effect =
   /**
-   * Send when the earlier persists it waits for are durable, those of earlier steps included: `'log'`
-   * waits for all of them, `'term'` only for those that change term or vote.
+   * Send when the earlier persists it waits for are durable, those of earlier steps included:
+   * `'log'` waits for all of them, `'term'` only for those that change term or vote.
    */
   | { readonly kind: 'send'; readonly message: Message; readonly after: 'term' | 'log' }
   | { readonly kind: 'persist'; readonly sequence: number; readonly change: PersistChange }
@@ -172,7 +177,7 @@ export type Effect =
   | { readonly kind: 'apply'; readonly entries: readonly Entry[] }
   | { readonly kind: 'answer'; readonly id: number; readonly answer: Answer };
 
-// ---- State (dissertation, figure 3.1) ---------------------------------------------------------------
+// ---- State (dissertation, figure 3.1) -----------------------------------------------------------
 
 /** A leader's view of one other server (§3.5, §10.2.2). Transitions are in progress.ts. */
 export type Progress = {

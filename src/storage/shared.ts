@@ -1,13 +1,16 @@
 /**
  * A storage in shared memory that outlives its thread: the parent owns the buffer, a worker appends
- * records to it, and a worker that starts again reads them back. A record counts once the length at the
- * head of the buffer covers it, so a thread that is killed while it writes leaves no half record.
+ * records to it, and a worker that starts again reads them back. A record counts once the length at
+ * the head of the buffer covers it, so a thread that is killed while it writes leaves no half
+ * record.
  *
  *   buffer   durable words 4 · spare 4 · records
- *   record   kind 1 · entry kind 1 · spare 2 · content length 4 · a 8 · b 8 · content, padded to words
+ *   record   kind 1 · entry kind 1 · spare 2 · content length 4 · a 8 · b 8 · content,
+ *            padded to words
  */
+
+import { entryContent, entryKindByte, entryKindOf, makeEntry } from '../entry.ts';
 import type { Entry, PersistChange } from '../raft/types.ts';
-import { entryContent, entryKindByte, entryKindOf, makeEntry } from '../transport/codec.ts';
 import { applyChange, type Done, type Storage, StorageError, type Stored } from './storage.ts';
 
 const HEAD_BYTES = 8;
@@ -28,7 +31,9 @@ export function createDisk(maxBytes = 1 << 30): SharedArrayBuffer {
   return new SharedArrayBuffer(INITIAL_BYTES, { maxByteLength: maxBytes });
 }
 
-/** Everything durable on a disk. Its owner may read it at any time, also while a node writes to it. */
+/**
+ * Everything durable on a disk. Its owner may read it at any time, also while a node writes to it.
+ */
 export function readDisk(disk: SharedArrayBuffer): Stored {
   const end = HEAD_BYTES + durableWords(disk) * WORD_BYTES;
   const bytes = new Uint8Array(disk, 0, end);

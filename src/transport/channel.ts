@@ -1,7 +1,8 @@
 /**
- * A WebSocket-like object between two worker threads, over one direct MessagePort, with the link model
- * in between: what `send` accepts arrives late, twice, damaged, out of order or not at all, as the
- * settings of this direction say. A peer whose thread has ended is silence, as a network would be.
+ * A WebSocket-like object between two worker threads, over one direct MessagePort, with the link
+ * model in between: what `send` accepts arrives late, twice, damaged, out of order or not at all,
+ * as the settings of this direction say. A peer whose thread has ended is silence, as a network
+ * would be.
  */
 import type { MessagePort } from 'node:worker_threads';
 import FlatQueue from 'flatqueue';
@@ -83,8 +84,9 @@ function withBitFlipped(data: Uint8Array<ArrayBuffer>, bit: number): Uint8Array<
 }
 
 /**
- * Frames on their way, one timer for all of a thread's channels. The receiver waits, not the sender, so
- * that what was sent arrives even if its sender is killed meanwhile. Precise to the timers' millisecond.
+ * Frames on their way, one timer for all of a thread's channels. The receiver waits, not the
+ * sender, so that what was sent arrives even if its sender is killed meanwhile. Precise to the
+ * timers' millisecond.
  */
 export class DelayQueue {
   readonly #queue = new FlatQueue<() => void>();

@@ -4,7 +4,8 @@
  *   request    checksum 4 · kind 1 · records 4 · operations
  *   response   checksum 4 · leader id length 1 · leader id · results
  *
- * The operations are laid out as the log keeps them (command.ts), so a node appends what it received.
+ * The operations are laid out as the log keeps them (command.ts), so a node appends what it
+ * received.
  */
 import type { NodeId } from '../raft/types.ts';
 import type { Checksum } from './codec.ts';

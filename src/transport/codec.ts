@@ -3,13 +3,14 @@
  *
  *   checksum 4 · version 1 · kind 1 · sequence 8 · term 8 · from · to · fields of the kind
  *
- * in little-endian; the checksum covers everything behind it, ids are a length byte and UTF-8. Numbers
- * that are safe integers travel as float64. The commands of decoded entries are views of the frame.
+ * in little-endian; the checksum covers everything behind it, ids are a length byte and UTF-8.
+ * Numbers that are safe integers travel as float64. The commands of decoded entries are views of
+ * the frame.
  */
+import { entryContent, entryKindByte, entryKindOf, makeEntry } from '../entry.ts';
 import {
   type AppendEntries,
   type AppendEntriesResponse,
-  type Configuration,
   type Entry,
   type Message,
   type NodeId,
@@ -28,11 +29,6 @@ const KINDS = [
   'AppendEntries',
   'AppendEntriesResponse',
 ] as const satisfies readonly Message['kind'][];
-const ENTRY_KINDS = [
-  'noop',
-  'command',
-  'configuration',
-] as const satisfies readonly Entry['kind'][];
 
 const CHECKSUM_BYTES = 4;
 /** Checksum, version, kind, sequence, term. */
@@ -81,7 +77,7 @@ export function encode(
   entries.forEach((entry, i) => {
     writer.f64(entry.index);
     writer.f64(entry.term);
-    writer.u8(ENTRY_KINDS.indexOf(entry.kind));
+    writer.u8(entryKindByte(entry.kind));
     writer.bytes(contents[i] as Uint8Array);
   });
   const frame = writer.finish();
@@ -89,7 +85,9 @@ export function encode(
   return frame;
 }
 
-/** The frame's content, or `null` where its checksum or its form is wrong: then it counts as lost. */
+/**
+ * The frame's content, or `null` where its checksum or its form is wrong: then it counts as lost.
+ */
 export function decode(bytes: Uint8Array, checksum: Checksum): Frame | null {
   if (bytes.byteLength < HEADER_BYTES) return null;
   const reader = new Reader(bytes);
@@ -176,7 +174,7 @@ function readAppendEntries(reader: Reader, { from, to, term }: Envelope): Append
   for (let i = 0; i < count; i++) {
     const index = reader.f64();
     const entryTerm = reader.f64();
-    const kind = ENTRY_KINDS[reader.u8()];
+    const kind = entryKindOf(reader.u8());
     entries.push(makeEntry(index, entryTerm, kind, reader.bytes()));
   }
   return {
@@ -202,52 +200,6 @@ function readAppendEntriesResponse(reader: Reader, envelope: Envelope): AppendEn
   return success
     ? { ...head, success, matchIndex: index }
     : { ...head, success, prevLogIndex: index, hintIndex, hintTerm };
-}
-
-const NO_BYTES = new Uint8Array(0);
-
-/** The bytes an entry carries: its command as it came, or its configuration as JSON. */
-export function entryContent(entry: Entry): Uint8Array {
-  switch (entry.kind) {
-    case 'noop':
-      return NO_BYTES;
-    case 'command':
-      return entry.command;
-    case 'configuration':
-      return textEncoder.encode(JSON.stringify(entry.configuration));
-    default:
-      return unreachable(entry);
-  }
-}
-
-/** The inverse of `entryContent`; the command is a view of `content`. */
-export function makeEntry(
-  index: number,
-  term: number,
-  kind: Entry['kind'] | undefined,
-  content: Uint8Array,
-): Entry {
-  switch (kind) {
-    case 'noop':
-      return Object.freeze({ index, term, kind });
-    case 'command':
-      return Object.freeze({ index, term, kind, command: content });
-    case 'configuration': {
-      const configuration = JSON.parse(textDecoder.decode(content)) as Configuration;
-      return Object.freeze({ index, term, kind, configuration });
-    }
-    default:
-      throw new RangeError('unknown kind of entry');
-  }
-}
-
-/** An entry's kind as one byte, for storages that keep entries in binary. */
-export function entryKindByte(kind: Entry['kind']): number {
-  return ENTRY_KINDS.indexOf(kind);
-}
-
-export function entryKindOf(byte: number): Entry['kind'] | undefined {
-  return ENTRY_KINDS[byte];
 }
 
 // There are few ids and many messages: each id is encoded and decoded once.

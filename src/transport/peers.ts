@@ -1,4 +1,6 @@
-/** Raft's messages over sockets: a frame per message, one socket per peer, damage found and counted. */
+/**
+ * Raft's messages over sockets: a frame per message, one socket per peer, damage found and counted.
+ */
 import type { Message, NodeId } from '../raft/types.ts';
 import { type Checksum, decode, encode } from './codec.ts';
 import type { Socket, Transport } from './transport.ts';

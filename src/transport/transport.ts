@@ -1,6 +1,6 @@
 /**
- * What carries messages between nodes. Delivery may drop, delay, duplicate and reorder; a peer that is
- * down or unreachable is silence, never an error.
+ * What carries messages between nodes. Delivery may drop, delay, duplicate and reorder; a peer that
+ * is down or unreachable is silence, never an error.
  */
 import type { Message } from '../raft/types.ts';
 
@@ -11,8 +11,8 @@ export interface Transport {
 }
 
 /**
- * The part of a WebSocket that peers and clients use; the in-memory channel and sockets of real networks
- * both have it.
+ * The part of a WebSocket that peers and clients use; the in-memory channel and sockets of real
+ * networks both have it.
  */
 export interface Socket {
   /** 0 connecting, 1 open, 2 closing, 3 closed, as in WebSocket. */

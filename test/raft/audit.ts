@@ -1,6 +1,6 @@
 /**
- * What must hold between servers (dissertation, figure 3.2), checked after every event of a network:
- * over what the servers remember and over what their disks would bring back.
+ * What must hold between servers (dissertation, figure 3.2), checked after every event of a
+ * network: over what the servers remember and over what their disks would bring back.
  */
 import { checkState } from '../../src/raft/invariants.ts';
 import { lastIndex, termAt } from '../../src/raft/log.ts';
@@ -11,7 +11,9 @@ import type { Network, Server } from './network.ts';
 export type Audit = {
   /** Who has led each term. */
   readonly leaders: Map<Term, NodeId>;
-  /** Every entry that any server has known to be committed, and the term in which that was first so. */
+  /**
+   * Every entry that any server has known to be committed, and the term in which that was first so.
+   */
   readonly committed: { readonly entry: Entry; readonly inTerm: Term }[];
 };
 
@@ -46,7 +48,9 @@ function electionSafety(audit: Audit, state: RaftState): void {
     fail('Election Safety', `${leader} and ${state.id}, term ${currentTerm}`);
 }
 
-/** "If two logs contain an entry with the same index and term, then the logs are identical …" §3.5 */
+/**
+ * "If two logs contain an entry with the same index and term, then the logs are identical …" §3.5
+ */
 function logMatching(one: RaftState, other: RaftState): void {
   const logs = [one.persistent.log, other.persistent.log] as const;
   let index = Math.min(lastIndex(logs[0]), lastIndex(logs[1]));
@@ -57,8 +61,8 @@ function logMatching(one: RaftState, other: RaftState): void {
   }
 }
 
-/** "If a log entry is committed in a given term, then it will be present in the logs of the leaders
- * for all higher-numbered terms." §3.6 */
+/** "If a log entry is committed in a given term, then that entry will be present in the logs of the
+ * leaders for all higher-numbered terms." §3.6 */
 function leaderCompleteness(audit: Audit, state: RaftState): void {
   if (state.role.kind !== 'leader') return;
   const { currentTerm, log } = state.persistent;

@@ -1,4 +1,6 @@
-/** What the tests of the core share: settings, logs from a row of terms, commands that read as text. */
+/**
+ * What the tests of the core share: settings, logs from a row of terms, commands that read as text.
+ */
 
 import { create, nextDeadlineUs, step } from '../../src/raft/raft.ts';
 import { fork } from '../../src/raft/random.ts';

@@ -1,6 +1,6 @@
 /**
- * Shows the core at work, in scripts a person can read: each `*.txt` beside this file is played, and
- * what comes out must be what stands in it.
+ * Shows the core at work, in scripts a person can read: each `*.txt` beside this file is played,
+ * and what comes out must be what stands in it.
  *
  *     npx ava test/raft/golden.test.ts
  *     npm run golden    accepts what comes out now; read the diff

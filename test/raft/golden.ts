@@ -1,8 +1,9 @@
 /**
- * Golden interaction scripts: commands to a small cluster and, below a line `----`, what came of them.
+ * Golden interaction scripts: commands to a small cluster and, below a line `----`, what came of
+ * them.
  *
- *     npm run golden                       rewrites every transcript in place: the diff is the review
- *     node test/raft/golden.ts [name …]    compares, prints the differences, exits 1 if there are any
+ *     npm run golden                    rewrites every transcript in place: the diff is the review
+ *     node test/raft/golden.ts [name …] compares, prints the differences, exits 1 if there are any
  *
  * A script is made of blocks parted by blank lines: comments (`#`), commands, `----`, transcript.
  *
@@ -14,11 +15,11 @@
  *   tick 50ms          lets time pass: timers fire, nothing is delivered
  *   run 500ms          lets time pass and delivers everything at once
  *   stabilize          delivers until nothing is in flight; no time passes
- *   deliver n1->n2 [kind] [first|last]      also n1->* and *->n2; without first or last, all of them
+ *   deliver n1->n2 [kind] [first|last]    also n1->* and *->n2; all, unless told
  *   drop n1->n2 [kind] [first|last]         loses them
  *   duplicate n1->n2 [kind] [first|last]    puts copies at the end of the flight
  *   propose n1 x y     two commands        read n1            a ReadIndex read
- *   disk n1 hold       writes are reported durable by `disk n1 report [count]`, or `disk n1 release`
+ *   disk n1 hold       until `disk n1 report [count]` or `disk n1 release` nothing is durable
  *   crash n1           what was not reported durable is lost        restart n1
  *   cut n1->n2         isolate n1        heal            messages in flight stay in flight
  *   state [n1 …]       log        flight        disk n1

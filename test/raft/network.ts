@@ -1,7 +1,7 @@
 /**
- * A few cores on a network, a clock and disks that do only what they are told: for golden scripts and
- * random walks. Nothing happens by itself but this: an unheld disk reports every write at once, and
- * committed entries are applied at once.
+ * A few cores on a network, a clock and disks that do only what they are told: for golden scripts
+ * and random walks. Nothing happens by itself but this: an unheld disk reports every write at once,
+ * and committed entries are applied at once.
  */
 import { describeEffect, describeInput, describeMessage } from '../../src/raft/describe.ts';
 import { create, nextDeadlineUs, step } from '../../src/raft/raft.ts';
@@ -194,8 +194,8 @@ function carryOut(network: Network, server: Server, effect: Effect): void {
 }
 
 /**
- * The durability rule: a send waits for the earlier persists, of this step and of those before, that
- * it must not overtake. Returns what the transcript says of it.
+ * The durability rule: a send waits for the earlier persists, of this step and of those before,
+ * that it must not overtake. Returns what the transcript says of it.
  */
 function send(network: Network, server: Server, effect: Effect & { kind: 'send' }): string {
   const waitsFor = effect.after === 'log' ? server.lastSequence : server.lastTermSequence;

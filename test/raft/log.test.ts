@@ -1,0 +1,155 @@
+/**
+ * Shows the log and the leader's view of a follower in detail: bounds, batches, cuts with the
+ * configurations among the entries, hints, and which refusals are stale.
+ *
+ *     npx ava test/raft/log.test.ts
+ */
+import test from 'ava';
+import fc from 'fast-check';
+import * as log from '../../src/raft/log.ts';
+import { createProgress, mayAppend, onMatch, onReject, onSent } from '../../src/raft/progress.ts';
+import type { Entry, Log } from '../../src/raft/types.ts';
+import { encodeCommand, entriesOf, simple } from './fixture.ts';
+
+function logOf(...terms: number[]): Log {
+  return log.createLog(simple('n1'), entriesOf(terms));
+}
+
+function configurationEntry(index: number, ...voters: string[]): Entry {
+  return Object.freeze({ index, term: 1, kind: 'configuration', configuration: simple(...voters) });
+}
+
+/** A log whose first entries are gone, as after a snapshot up to 5/2 (§5.1). */
+function compacted(): Log {
+  const configurations = [{ index: 0, configuration: simple('n1') }];
+  return { baseIndex: 5, baseTerm: 2, entries: entriesOf([2, 3], 6), configurations };
+}
+
+test('an empty log ends at 0, of term 0', (t) => {
+  const empty = logOf();
+  t.is(log.lastIndex(empty), 0);
+  t.is(log.lastTerm(empty), 0);
+  t.is(log.termAt(empty, 0), 0);
+  t.is(log.termAt(empty, 1), undefined);
+});
+
+test('a compacted log knows the term of its base, and nothing before', (t) => {
+  const short = compacted();
+  t.is(log.lastIndex(short), 7);
+  t.is(log.termAt(short, 4), undefined);
+  t.is(log.termAt(short, 5), 2);
+  t.is(log.termAt(short, 6), 2);
+  t.is(log.termAt(short, 8), undefined);
+  t.deepEqual(
+    log.slice(short, 6, 7).map((entry) => entry.index),
+    [6, 7],
+  );
+});
+
+test('batches keep both bounds, and take one entry whatever its size', (t) => {
+  const filled = logOf(1, 1, 1, 1);
+  const size = log.entryBytes(filled.entries[0] as Entry);
+  const indexes = (from: number, entries: number, bytes: number): number[] =>
+    log.batchFrom(filled, from, entries, bytes).map((entry) => entry.index);
+  t.deepEqual(indexes(1, 3, 1_000), [1, 2, 3]);
+  t.deepEqual(indexes(3, 3, 1_000), [3, 4]);
+  t.deepEqual(indexes(2, 10, 2 * size), [2, 3]);
+  t.deepEqual(indexes(2, 10, 2 * size - 1), [2]);
+  t.deepEqual(indexes(2, 10, 1), [2]);
+  t.deepEqual(indexes(5, 10, 1_000), []);
+});
+
+test('the bytes of a batch are those of its commands', (t) => {
+  const entry = (text: string): Entry => ({
+    index: 1,
+    term: 1,
+    kind: 'command',
+    command: encodeCommand(text),
+  });
+  t.is(log.entryBytes(entry('x'.repeat(100))) - log.entryBytes(entry('')), 100);
+});
+
+// §4.1: the latest configuration in the log is in force, committed or not; a cut goes back to the
+// one before
+test('a cut brings back the configuration before', (t) => {
+  const filled = logOf(1);
+  log.append(filled, [configurationEntry(2, 'n1', 'n2'), configurationEntry(3, 'n1', 'n2', 'n3')]);
+  t.deepEqual(log.latestConfiguration(filled), simple('n1', 'n2', 'n3'));
+  log.truncateFrom(filled, 3);
+  t.deepEqual(log.latestConfiguration(filled), simple('n1', 'n2'));
+  log.truncateFrom(filled, 1);
+  t.deepEqual(log.latestConfiguration(filled), simple('n1'));
+  t.is(log.lastIndex(filled), 0);
+});
+
+// §3.5, with hints:  index    1 2 3 4 5 6 7
+//                    follower 1 1 4 4 6 6
+//                    leader   1 1 4 4 4 5 5
+// The follower's last possible match of 6/5 is 4/4: its entries 5 and 6 are of a later term than
+// any entry up to 6 on the leader.
+test('the hint is the last entry that could match', (t) => {
+  const follower = logOf(1, 1, 4, 4, 6, 6);
+  t.is(log.lastPossibleMatch(follower, 6, 5), 4);
+  t.is(log.lastPossibleMatch(follower, 9, 7), 6, 'no further than its own end');
+  t.is(log.lastPossibleMatch(follower, 2, 7), 2, 'no further than asked');
+  t.is(log.lastPossibleMatch(logOf(3, 3), 2, 1), 0);
+  t.is(log.lastPossibleMatch(compacted(), 7, 1), 5, 'no further back than the base');
+});
+
+/** Terms that never fall, as every log's do. */
+const terms = fc
+  .array(fc.integer({ min: 1, max: 5 }), { maxLength: 12 })
+  .map((drawn) => drawn.sort((a, b) => a - b));
+
+test('a hint never skips an entry that does match', (t) => {
+  fc.assert(
+    fc.property(terms, terms, fc.nat(12), (leader, follower, at) => {
+      const prev = Math.min(at, leader.length);
+      const prevTerm = leader[prev - 1] ?? 0;
+      const hint = log.lastPossibleMatch(logOf(...follower), prev, prevTerm);
+      const back = log.lastPossibleMatch(logOf(...leader), hint, follower[hint - 1] ?? 0);
+      // Every index up to prev at which both logs have the same term lies at or below where they
+      // meet.
+      return leader.slice(0, prev).every((term, i) => follower[i] !== term || i + 1 <= back);
+    }),
+    { numRuns: 5_000 },
+  );
+  t.pass();
+});
+
+test('up-to-date is by last term, then by length', (t) => {
+  const own = logOf(1, 2, 2);
+  t.true(log.isUpToDate(own, 3, 1));
+  t.true(log.isUpToDate(own, 2, 3));
+  t.false(log.isUpToDate(own, 2, 2));
+  t.false(log.isUpToDate(own, 1, 9));
+});
+
+test('a probe is one message; the first match opens the window', (t) => {
+  const progress = createProgress('n2', 5);
+  t.true(mayAppend(progress, 2));
+  onSent(progress, 6);
+  t.false(mayAppend(progress, 2));
+  t.true(onMatch(progress, 6));
+  t.like(progress, { state: 'replicate', matchIndex: 6, nextIndex: 7 });
+  onSent(progress, 8);
+  onSent(progress, 9);
+  t.false(mayAppend(progress, 2));
+  t.deepEqual(progress.inflight, [8, 9]);
+  t.true(onMatch(progress, 8));
+  t.deepEqual(progress.inflight, [9]);
+  t.false(onMatch(progress, 7), 'an older acknowledgement is no news');
+  t.is(progress.matchIndex, 8);
+});
+
+test('stale refusals are ignored, fresh ones go back, never below what matches', (t) => {
+  const progress = createProgress('n2', 5);
+  t.false(onReject(progress, 3, 2), 'a probe that was not the last');
+  t.true(onReject(progress, 5, 3));
+  t.is(progress.nextIndex, 4);
+  onMatch(progress, 3);
+  onSent(progress, 6);
+  t.false(onReject(progress, 3, 1), 'what is below matchIndex is known to be there');
+  t.true(onReject(progress, 6, 1));
+  t.like(progress, { state: 'probe', nextIndex: 4, inflight: [] });
+});

@@ -1,0 +1,345 @@
+/**
+ * Shows that the source keeps the rules that docs/design.md states: who may import whom, what stays
+ * free of clocks, chance and I/O, how wide and how long things get, and that nothing lies about
+ * unused. A rule that applies to no file fails as well: it would check nothing.
+ *
+ *     npx ava test/tidy.test.ts
+ */
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import test from 'ava';
+
+const ROOT = new URL('..', import.meta.url).pathname;
+const COLUMNS_MAX = 100;
+const FUNCTION_LINES_MAX = 70;
+
+// ---- What is checked ----------------------------------------------------------------------------
+
+/**
+ * Within src/raft each chapter may know those below it (dissertation order); raft.ts knows them
+ * all.
+ */
+const BELOW_ROLES = ['types', 'random', 'log', 'quorum', 'progress', 'context'];
+const BELOW_CHAPTERS = [...BELOW_ROLES, 'roles'];
+const CHAPTERS: Readonly<Record<string, readonly string[]>> = {
+  types: ['random'],
+  random: [],
+  log: ['types'],
+  quorum: ['types'],
+  progress: ['types'],
+  describe: ['types', 'log'],
+  context: ['types', 'log'],
+  roles: BELOW_ROLES,
+  replication: BELOW_CHAPTERS,
+  election: [...BELOW_CHAPTERS, 'replication'],
+  reads: [...BELOW_CHAPTERS, 'replication'],
+  invariants: ['types', 'log', 'quorum', 'describe'],
+  raft: [...BELOW_CHAPTERS, 'replication', 'election', 'reads', 'invariants'],
+};
+
+/** A path, or all below a path that ends in `/`; `node:` and `package:` are what is not ours. */
+type Place = string;
+
+const RAFT = 'src/raft/';
+const OUTSIDE: readonly Place[] = ['node:', 'package:'];
+
+/** The first row that covers a file says what it may import. */
+const MAY_IMPORT: readonly (readonly [of: Place, may: readonly Place[]])[] = [
+  ...Object.entries(CHAPTERS).map(
+    ([name, below]) => [`${RAFT}${name}.ts`, below.map((other) => `${RAFT}${other}.ts`)] as const,
+  ),
+  // A file of the core without a row above has no place in the order yet.
+  [RAFT, []],
+  ['src/command.ts', []],
+  ['src/table.ts', ['src/command.ts']],
+  ['src/entry.ts', [`${RAFT}types.ts`]],
+  ['src/kv.ts', ['src/command.ts', 'src/table.ts']],
+  [
+    'src/node.ts',
+    [RAFT, 'src/kv.ts', 'src/command.ts', 'src/storage/storage.ts', 'src/transport/transport.ts'],
+  ],
+  ['src/storage/', ['src/storage/', 'src/entry.ts', `${RAFT}types.ts`, ...OUTSIDE]],
+  [
+    'src/transport/',
+    ['src/transport/', 'src/entry.ts', `${RAFT}types.ts`, `${RAFT}random.ts`, ...OUTSIDE],
+  ],
+  ['src/', ['src/', ...OUTSIDE]],
+  ['lab/', ['lab/', 'src/', ...OUTSIDE]],
+  ['experiments/main.ts', ['lab/', ...OUTSIDE]],
+  ['scripts/', ['scripts/', 'lab/', 'src/', ...OUTSIDE]],
+];
+
+/** Decides, so it must run anywhere, a browser page included: nothing from Node, no package. */
+const RUNS_ANYWHERE: readonly Place[] = [
+  RAFT,
+  'src/command.ts',
+  'src/entry.ts',
+  'src/kv.ts',
+  'src/table.ts',
+  'src/node.ts',
+  'src/storage/memory.ts',
+  'src/storage/storage.ts',
+  'src/transport/codec.ts',
+  'src/transport/distributions.ts',
+  'src/transport/link.ts',
+  'src/transport/transport.ts',
+  'lab/faults.ts',
+  'lab/workload.ts',
+];
+
+/** Time, chance and I/O come in as inputs and go out as effects; nothing here may wait. */
+const IMPURE = new RegExp(
+  [
+    /\b(Date|performance|setTimeout|setInterval|setImmediate|queueMicrotask)\b/,
+    /\b(async|await|Promise)\b/,
+    /\b(console|process|Buffer|crypto|require|globalThis|fetch|Worker)\b/,
+    // Other functions of Math may differ in the last bit between machines (sqrt may not: IEEE 754);
+    // a locale does differ.
+    /\bMath\.(?!abs\b|ceil\b|clz32\b|floor\b|imul\b|max\b|min\b|round\b|sign\b|sqrt\b|trunc\b)\w+/,
+    /\b(Intl|toLocale\w+|localeCompare)\b/,
+  ]
+    .map((part) => part.source)
+    .join('|'),
+  'g',
+);
+
+// ---- The files ----------------------------------------------------------------------------------
+
+function filesUnder(folder: string, ending: string): string[] {
+  if (!existsSync(join(ROOT, folder))) return [];
+  return readdirSync(join(ROOT, folder), { recursive: true, encoding: 'utf8' })
+    .map((file) => join(folder, file))
+    .filter((file) => file.endsWith(ending))
+    .sort();
+}
+
+function read(file: string): string {
+  return readFileSync(join(ROOT, file), 'utf8');
+}
+
+const SOURCES = ['src', 'lab', 'experiments', 'scripts'].flatMap((at) => filesUnder(at, '.ts'));
+const TESTS = filesUnder('test', '.ts');
+
+function covers(place: Place, path: string): boolean {
+  return place.endsWith('/') || place.endsWith(':') ? path.startsWith(place) : path === place;
+}
+
+function covered(places: readonly Place[]): string[] {
+  return SOURCES.filter((file) => places.some((place) => covers(place, file)));
+}
+
+/** What is not code; a template that holds `${` is taken apart further by its reader. */
+const TOKEN = new RegExp(
+  [
+    /\/\/[^\n]*|\/\*[\s\S]*?\*\//,
+    /'(?:[^'\\\n]|\\.)*'|"(?:[^"\\\n]|\\.)*"|`(?:[^`\\]|\\[\s\S])*`/,
+    // A regular expression stands where a division cannot.
+    /(?<=[=(,:[!&|?{};\n]\s*)\/(?![*/])(?:[^/\\\n[]|\\.|\[(?:[^\]\\\n]|\\.)*\])+\/[a-z]*/,
+  ]
+    .map((part) => part.source)
+    .join('|'),
+  'g',
+);
+
+function withoutComments(text: string): string {
+  return text.replace(TOKEN, (token) => (/^\/[/*]/.test(token) ? blank(token) : token));
+}
+
+/** Only what runs: comments and quoted text blanked, lines kept; `${…}` in templates stays. */
+function codeOf(text: string): string {
+  return text.replace(TOKEN, (token) => {
+    if (!token.startsWith('`')) return blank(token);
+    return token
+      .split(/(\$\{[^}]*\})/)
+      .map((part) => (part.startsWith('${') ? part : blank(part)))
+      .join('');
+  });
+}
+
+function blank(text: string): string {
+  return text.replace(/[^\n]/g, ' ');
+}
+
+type Import = { readonly target: string; readonly typeOnly: boolean };
+
+/** `import … from`, `export … from`, `import()`, and files named by a URL next to this one. */
+function importsOf(file: string): Import[] {
+  const text = withoutComments(read(file));
+  const found: Import[] = [];
+  const add = (specifier: string, typeOnly: boolean): void => {
+    found.push({ target: resolve(file, specifier), typeOnly });
+  };
+  for (const match of text.matchAll(/^(?:import|export)\s(?:([^'"`;]*?)\sfrom\s)?\s*'([^']+)'/gm)) {
+    add(match[2] ?? '', /^type\s/.test(match[1] ?? ''));
+  }
+  for (const match of text.matchAll(/(?:import|import\.meta\.resolve)\(\s*'([^']+)'/g)) {
+    add(match[1] ?? '', false);
+  }
+  for (const match of text.matchAll(/new URL\(\s*'([^']+\.ts)',\s*import\.meta\.url/g)) {
+    add(match[1] ?? '', false);
+  }
+  return found;
+}
+
+function resolve(file: string, specifier: string): string {
+  if (specifier.startsWith('.')) return join(dirname(file), specifier);
+  return specifier.startsWith('node:') ? specifier : `package:${specifier}`;
+}
+
+const IMPORTS = new Map([...SOURCES, ...TESTS].map((file) => [file, importsOf(file)]));
+
+/** Everything that is loaded with `file`, types apart, as one list of paths. */
+function loadedWith(entries: readonly string[], types: boolean): Set<string> {
+  const reached = new Set(entries);
+  for (const file of reached) {
+    for (const { target, typeOnly } of IMPORTS.get(file) ?? []) {
+      if (types || !typeOnly) reached.add(target);
+    }
+  }
+  return reached;
+}
+
+function lineOf(text: string, offset: number): number {
+  return text.slice(0, offset).split('\n').length;
+}
+
+// ---- The rules ----------------------------------------------------------------------------------
+
+test('imports go one way', (t) => {
+  const wrong: string[] = [];
+  for (const file of SOURCES) {
+    const row = MAY_IMPORT.find(([of]) => covers(of, file));
+    for (const { target } of row === undefined ? [] : (IMPORTS.get(file) ?? [])) {
+      if (!row?.[1].some((place) => covers(place, target))) wrong.push(`${file} imports ${target}`);
+    }
+  }
+  t.deepEqual(wrong, []);
+});
+
+test('every row of the import table covers a file, but the one for files without a place', (t) => {
+  const rows = MAY_IMPORT.map(([of]) => of);
+  const used = new Set(SOURCES.map((file) => rows.find((of) => covers(of, file))));
+  // `src/` is for what is neither core nor storage nor transport: config, http, main, when they
+  // come.
+  const idle = rows.filter((of) => !used.has(of) && of !== RAFT && of !== 'src/');
+  t.deepEqual(idle, []);
+});
+
+test('no file of src/raft lacks its place in the order of chapters', (t) => {
+  const names = covered([RAFT]).map((file) => file.slice(RAFT.length, -'.ts'.length));
+  t.deepEqual(names, Object.keys(CHAPTERS).sort());
+});
+
+test('experiments are data: they import types of the lab and nothing else', (t) => {
+  const files = covered(['experiments/']).filter((file) => file !== 'experiments/main.ts');
+  t.true(files.length > 0);
+  const wrong = files.flatMap((file) =>
+    (IMPORTS.get(file) ?? [])
+      .filter(({ target, typeOnly }) => !typeOnly || !target.startsWith('lab/'))
+      .map(({ target }) => `${file} imports ${target}`),
+  );
+  t.deepEqual(wrong, []);
+});
+
+test('imports name files that exist', (t) => {
+  const wrong: string[] = [];
+  for (const [file, imports] of IMPORTS) {
+    for (const { target } of imports) {
+      const ours = !target.startsWith('node:') && !target.startsWith('package:');
+      if (ours && !existsSync(join(ROOT, target))) wrong.push(`${file} imports ${target}`);
+    }
+  }
+  t.deepEqual(wrong, []);
+});
+
+test('what decides runs anywhere: it loads nothing of Node and no package', (t) => {
+  const files = covered(RUNS_ANYWHERE);
+  t.true(files.length > Object.keys(CHAPTERS).length);
+  const wrong = files.flatMap((file) =>
+    [...loadedWith([file], false)]
+      .filter((target) => OUTSIDE.some((place) => covers(place, target)))
+      .map((target) => `${file} loads ${target}`),
+  );
+  t.deepEqual(wrong, []);
+});
+
+test('what decides reaches for no clock, chance or I/O, and never waits', (t) => {
+  const files = covered(RUNS_ANYWHERE);
+  t.true(files.length > Object.keys(CHAPTERS).length);
+  const wrong = files.flatMap((file) => {
+    const code = codeOf(read(file));
+    return [...code.matchAll(IMPURE)].map(
+      (match) => `${file}:${lineOf(code, match.index)}: ${match[0]}`,
+    );
+  });
+  t.deepEqual(wrong, []);
+});
+
+test('the scan for impure words sees code and nothing else', (t) => {
+  const seen = (text: string): string[] => codeOf(text).match(IMPURE) ?? [];
+  t.deepEqual(seen('const a = Date.now() + Math.random() + Math.floor(2);'), [
+    'Date',
+    'Math.random',
+  ]);
+  t.deepEqual(seen('// await\n/* a Promise */ const a = "Date" + \'process\';'), []);
+  t.deepEqual(seen(`const a = \`Date $\{Date.now()} console\`;`), ['Date']);
+  t.deepEqual(seen("const a = text.replace(/'/g, x); await y; const b = 'await';"), ['await']);
+});
+
+test(`lines have at most ${COLUMNS_MAX} columns`, (t) => {
+  const wrong = [...SOURCES, ...TESTS].flatMap((file) =>
+    read(file)
+      .split('\n')
+      .flatMap((line, i) =>
+        line.length > COLUMNS_MAX ? [`${file}:${i + 1}: ${line.length}`] : [],
+      ),
+  );
+  t.deepEqual(wrong, []);
+});
+
+test(`functions of the core have at most ${FUNCTION_LINES_MAX} lines`, (t) => {
+  let functions = 0;
+  const wrong: string[] = [];
+  for (const file of covered([RAFT])) {
+    const text = codeOf(read(file));
+    // The formatter puts the brace that closes a function of the top level, and no other, in column
+    // 0.
+    for (const match of text.matchAll(/^(?:export )?function (\w+)[\s\S]*?^\}/gm)) {
+      functions++;
+      const lines = match[0].split('\n').length;
+      if (lines > FUNCTION_LINES_MAX) wrong.push(`${file}: ${match[1]} has ${lines} lines`);
+    }
+  }
+  t.true(functions > 50);
+  t.deepEqual(wrong, []);
+});
+
+test('every file is reached from a command, an experiment or a test', (t) => {
+  const commands = ['package.json', '.ci/run', 'Dockerfile']
+    .filter((file) => existsSync(join(ROOT, file)))
+    .flatMap((file) => read(file).match(/[\w./-]+\.ts\b/g) ?? [])
+    .map((file) => join(file));
+  t.true(commands.includes('experiments/main.ts'));
+  const experiments = covered(['experiments/']);
+  const tests = TESTS.filter((file) => file.endsWith('.test.ts'));
+  const reached = loadedWith([...commands, ...experiments, ...tests], true);
+  const unused = [...SOURCES, ...TESTS].filter(
+    (file) => !file.endsWith('.d.ts') && !reached.has(file),
+  );
+  t.deepEqual(unused, []);
+});
+
+test('links of README.md and docs lead to files', (t) => {
+  const pages = ['README.md', ...filesUnder('docs', '.md')].filter((file) =>
+    existsSync(join(ROOT, file)),
+  );
+  const wrong = pages.flatMap((page) => {
+    const links = read(page).matchAll(/\]\(([^)#\s]+)[^)]*\)/g);
+    return [...links]
+      .map((match) => match[1] ?? '')
+      .filter((link) => !/^[a-z]+:/.test(link))
+      .filter((link) => !existsSync(join(ROOT, dirname(page), link)))
+      .map((link) => `${page} links to ${link}`);
+  });
+  t.deepEqual(wrong, []);
+});
