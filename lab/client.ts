@@ -31,12 +31,15 @@ type Pending = {
 type Session = {
   readonly clientId: number;
   nextRequestNumber: number;
-  /** In the order of request numbers, so the first is the lowest. */
-  readonly pending: Map<number, Pending>;
+  /** No request below is pending. */
+  lowestPending: number;
+  /** By request number modulo its length, a power of two that all pending requests fit in. */
+  pending: (Pending | undefined)[];
 };
 
 /** Hints followed at once before waiting for the cluster to make up its mind. */
 const MAX_REDIRECTS = 3;
+const FRAME_RECORDS = 256;
 
 export class ClusterClient {
   readonly #settings: ClientSettings;
@@ -62,7 +65,8 @@ export class ClusterClient {
     this.#flushSoon = flushSoon;
     this.#checksum = checksum;
     for (let clientId = 1; clientId <= settings.clients; clientId++) {
-      this.#sessions.push({ clientId, nextRequestNumber: 1, pending: new Map() });
+      const pending = new Array<Pending | undefined>(16).fill(undefined);
+      this.#sessions.push({ clientId, nextRequestNumber: 1, lowestPending: 1, pending });
     }
   }
 
@@ -92,7 +96,7 @@ export class ClusterClient {
     const sentUs = this.#nowUs();
     const deadlineUs = sentUs + this.#settings.requestTimeoutMs * 1000;
     const pending = { operation, requestNumber, deadlineUs, done, sentUs, redirects: 0 };
-    session.pending.set(requestNumber, pending);
+    hold(session, pending);
     this.#pendingCount++;
     this.#enqueue(session, pending);
   }
@@ -116,7 +120,7 @@ export class ClusterClient {
     const overdueUs = nowUs - this.#settings.retryMs * 1000;
     let turned = false;
     for (const session of this.#sessions) {
-      for (const pending of session.pending.values()) {
+      for (const pending of pendingOf(session)) {
         if (nowUs >= pending.deadlineUs) {
           const surely = pending.operation.kind === 'get';
           this.#finish(session, pending, surely ? { kind: 'fail' } : { kind: 'unknown' });
@@ -135,9 +139,11 @@ export class ClusterClient {
   #enqueue(session: Session, pending: Pending): void {
     const { operation, requestNumber } = pending;
     const records = operation.kind === 'get' ? this.#reads : this.#writes;
-    const [lowestPending = requestNumber] = session.pending.keys();
-    records.operation(operation, { clientId: session.clientId, requestNumber, lowestPending });
-    this.#flushSoon();
+    const { clientId, lowestPending } = session;
+    records.operation(operation, { clientId, requestNumber, lowestPending });
+    // A full frame does not wait for the turn's end: the cluster works on it while the next one fills.
+    if (records.count >= FRAME_RECORDS) this.flush();
+    else this.#flushSoon();
   }
 
   #receive(from: NodeId, data: Uint8Array): void {
@@ -146,9 +152,11 @@ export class ClusterClient {
     const result = new ResultReader(response.results);
     while (result.next()) {
       const session = this.#sessions[result.clientId - 1];
-      const pending = session?.pending.get(result.requestNumber);
+      if (session === undefined) continue;
+      const { requestNumber } = result;
+      const pending = session.pending[requestNumber & (session.pending.length - 1)];
       // The answer to a repetition whose first answer came meanwhile.
-      if (session === undefined || pending === undefined) continue;
+      if (pending === undefined || pending.requestNumber !== requestNumber) continue;
       if (isRefusal(result.status)) this.#retry(session, pending, from, response.leaderId);
       else {
         const { status, index } = result;
@@ -171,7 +179,7 @@ export class ClusterClient {
   }
 
   #finish(session: Session, pending: Pending, outcome: Outcome): void {
-    session.pending.delete(pending.requestNumber);
+    release(session, pending.requestNumber);
     this.#pendingCount--;
     pending.done(outcome, pending.requestNumber);
   }
@@ -180,6 +188,31 @@ export class ClusterClient {
     const nodes = [...this.#sockets.keys()];
     return nodes[(nodes.indexOf(node ?? '') + 1) % nodes.length] ?? null;
   }
+}
+
+function hold(session: Session, pending: Pending): void {
+  const { length } = session.pending;
+  if (pending.requestNumber - session.lowestPending >= length) {
+    const wider = new Array<Pending | undefined>(length * 2).fill(undefined);
+    for (const held of pendingOf(session)) wider[held.requestNumber & (length * 2 - 1)] = held;
+    session.pending = wider;
+  }
+  session.pending[pending.requestNumber & (session.pending.length - 1)] = pending;
+}
+
+function release(session: Session, requestNumber: number): void {
+  const mask = session.pending.length - 1;
+  session.pending[requestNumber & mask] = undefined;
+  while (
+    session.lowestPending < session.nextRequestNumber &&
+    session.pending[session.lowestPending & mask] === undefined
+  ) {
+    session.lowestPending++;
+  }
+}
+
+function pendingOf(session: Session): Pending[] {
+  return session.pending.filter((pending) => pending !== undefined);
 }
 
 /** Not executed there and then: the request is repeated, which its session makes safe. */

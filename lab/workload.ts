@@ -32,9 +32,10 @@ export type Completion = {
   readonly outcome: Outcome;
 };
 
-/** One request at a time; its buffers are used again once it is answered. */
+/** One request at a time; all that belongs to it is used again once it is answered. */
 type Slot = {
   readonly client: number;
+  done: (outcome: Outcome, requestNumber: number) => void;
   readonly operation: {
     kind: OperationKind;
     key: Uint8Array;
@@ -54,51 +55,56 @@ export function startWorkload(
 ): () => void {
   const next = new OperationSource(workload, seed);
   const run = { going: true };
-  const issue = (slot: Slot, intendedUs: number, then: () => void): void => {
-    next.fill(slot);
-    slot.intendedUs = intendedUs;
-    caller.call(slot.client, slot.operation, (outcome, requestNumber) => {
-      const { client, operation } = slot;
-      onCompletion({
-        kind: operation.kind,
-        client,
-        requestNumber,
-        intendedUs: slot.intendedUs,
-        completedUs: caller.nowUs(),
-        outcome,
-      });
-      then();
-    });
+  const load: Load = {
+    workload,
+    caller,
+    run,
+    createSlot: (client, then) => {
+      const slot = createSlot(client, workload);
+      slot.done = (outcome, requestNumber) => {
+        const { kind } = slot.operation;
+        const { intendedUs } = slot;
+        const completedUs = caller.nowUs();
+        onCompletion({ kind, client, requestNumber, intendedUs, completedUs, outcome });
+        then(slot);
+      };
+      return slot;
+    },
+    issue: (slot, intendedUs) => {
+      next.fill(slot);
+      slot.intendedUs = intendedUs;
+      caller.call(slot.client, slot.operation, slot.done);
+    },
   };
-  if (workload.rate === null) closedLoop(workload, caller, run, issue);
-  else openLoop(workload, workload.rate, caller, run, issue);
+  if (workload.rate === null) closedLoop(load);
+  else openLoop(load, workload.rate);
   return () => {
     run.going = false;
   };
 }
 
-type Issue = (slot: Slot, intendedUs: number, then: () => void) => void;
-type Run = { going: boolean };
+type Load = {
+  readonly workload: Workload;
+  readonly caller: Caller;
+  readonly run: { going: boolean };
+  /** `then` is called whenever a request of the slot has ended. */
+  readonly createSlot: (client: number, then: (slot: Slot) => void) => Slot;
+  readonly issue: (slot: Slot, intendedUs: number) => void;
+};
 
-function closedLoop(workload: Workload, caller: Caller, run: Run, issue: Issue): void {
+function closedLoop({ workload, caller, run, createSlot, issue }: Load): void {
+  const again = (slot: Slot): void => {
+    if (run.going) issue(slot, caller.nowUs());
+  };
   for (let client = 0; client < workload.clients; client++) {
-    for (let i = 0; i < workload.outstanding; i++) {
-      const slot = createSlot(client, workload);
-      const again = (): void => {
-        if (run.going) issue(slot, caller.nowUs(), again);
-      };
-      again();
-    }
+    for (let i = 0; i < workload.outstanding; i++) again(createSlot(client, again));
   }
 }
 
-/**
- * How long the open loop sleeps; arrivals due meanwhile are issued together, each with its own
- * time.
- */
+/** How long the open loop sleeps; arrivals due meanwhile are issued together, each with its own time. */
 const OPEN_LOOP_TICK_US = 1000;
 
-function openLoop(workload: Workload, rate: number, caller: Caller, run: Run, issue: Issue): void {
+function openLoop({ workload, caller, run, createSlot, issue }: Load, rate: number): void {
   const idle: Slot[] = [];
   const startUs = caller.nowUs();
   let issued = 0;
@@ -108,8 +114,7 @@ function openLoop(workload: Workload, rate: number, caller: Caller, run: Run, is
     for (;;) {
       const dueUs = startUs + Math.floor((issued * 1e6) / rate);
       if (dueUs > nowUs) break;
-      const slot = idle.pop() ?? createSlot(issued % workload.clients, workload);
-      issue(slot, dueUs, () => idle.push(slot));
+      issue(idle.pop() ?? createSlot(issued % workload.clients, (slot) => idle.push(slot)), dueUs);
       issued++;
     }
     caller.at(nowUs + OPEN_LOOP_TICK_US, tick);
@@ -120,7 +125,8 @@ function openLoop(workload: Workload, rate: number, caller: Caller, run: Run, is
 function createSlot(client: number, workload: Workload): Slot {
   const key = new Uint8Array(KEY_BYTES);
   const value = new Uint8Array(workload.valueBytes).fill(0x76);
-  return { client, operation: { kind: 'put', key, value, expected: null }, value, intendedUs: 0 };
+  const operation = { kind: 'put' as const, key, value, expected: null };
+  return { client, operation, value, intendedUs: 0, done: () => {} };
 }
 
 /** Draws operations: each write has a value of its own, so that no two can be mistaken. */

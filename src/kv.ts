@@ -25,6 +25,8 @@ const TOO_MANY_PENDING: Result = { status: 'tooManyPending', value: null, index:
 export class Kv {
   readonly #table = new ByteTable();
   readonly #sessions = new Map<number, Session>();
+  /** The result that most commands of an entry share. */
+  #done: Result = { status: 'ok', value: null, index: 0 };
   readonly counters: KvCounters = { executed: 0, repeated: 0 };
 
   get size(): number {
@@ -37,6 +39,7 @@ export class Kv {
    */
   apply(index: number, batch: Uint8Array, results: RecordWriter | null): void {
     const command = new OperationReader(batch);
+    this.#done = { status: 'ok', value: null, index };
     while (command.next()) {
       const result =
         command.clientId === 0 ? this.#execute(index, command) : this.#once(index, command);
@@ -119,7 +122,7 @@ export class Kv {
     switch (command.kind) {
       case 'put':
         this.#store(command);
-        return { status: 'ok', value: null, index };
+        return this.#done;
       case 'get':
         return found(this.#table.get(bytes, keyStart, keyLength), index);
       case 'delete': {
@@ -131,7 +134,7 @@ export class Kv {
         const previous = this.#table.get(bytes, keyStart, keyLength);
         if (previous !== null) return { status: 'alreadyExists', value: previous, index };
         this.#store(command);
-        return { status: 'ok', value: null, index };
+        return this.#done;
       }
       case 'update': {
         const previous = this.#table.get(bytes, keyStart, keyLength);
@@ -142,7 +145,7 @@ export class Kv {
         const actual = this.#table.get(bytes, keyStart, keyLength);
         if (!isExpected(command, actual)) return { status: 'mismatch', value: actual, index };
         this.#store(command);
-        return { status: 'ok', value: null, index };
+        return this.#done;
       }
     }
   }

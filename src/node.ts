@@ -64,6 +64,9 @@ export type Host = {
   readonly onFailure: (error: Error) => void;
 };
 
+/** Results that go out without waiting for the turn's end. */
+const FRAME_RESULTS = 256;
+
 /** Records of one client that share an entry or a read round. */
 type Part = { readonly client: Client; readonly batch: Uint8Array; readonly count: number };
 type PendingEntry = { readonly term: Term; readonly parts: readonly Part[] };
@@ -79,6 +82,7 @@ export class Node {
 
   /** What came in during this turn. */
   #writes: Part[] = [];
+  #writeCount = 0;
   #reads: Part[] = [];
   readonly #toDeliver = new Set<Client>();
 
@@ -136,6 +140,9 @@ export class Node {
    */
   write(client: Client, batch: Uint8Array, count: number): void {
     this.#writes.push({ client, batch, count });
+    this.#writeCount += count;
+    // A full entry does not wait for the turn's end: the followers work on it while the next one fills.
+    if (this.#writeCount >= this.options.batchCommands) this.#proposeAll();
   }
 
   /** Linearizable reads of one client (§6.4). */
@@ -145,19 +152,22 @@ export class Node {
 
   /** Ends a turn: proposes what came in, and delivers the results that are there. */
   flush(): void {
-    if (this.#writes.length > 0) {
-      const parts = this.#writes;
-      this.#writes = [];
-      for (const group of this.#group(parts)) this.#propose(group);
-    }
+    if (this.#writeCount > 0) this.#proposeAll();
     if (this.#reads.length > 0) {
       const id = this.#nextId++;
       this.#readBatches.set(id, this.#reads);
       this.#reads = [];
       this.#enqueue({ kind: 'read', nowUs: this.#host.clock.nowUs(), id, mode: 'readIndex' });
     }
-    for (const client of this.#toDeliver) client.deliver();
+    for (const client of this.#toDeliver) if (client.results.count > 0) client.deliver();
     this.#toDeliver.clear();
+  }
+
+  #proposeAll(): void {
+    const parts = this.#writes;
+    this.#writes = [];
+    this.#writeCount = 0;
+    for (const group of this.#group(parts)) this.#propose(group);
   }
 
   /** §10.2.2: commands that came in together share an entry, up to `batchCommands`. */
@@ -345,7 +355,8 @@ export class Node {
     }
     for (const { client, batch } of pending.parts) {
       stateMachine.apply(entry.index, batch, client.results);
-      this.#toDeliver.add(client);
+      if (client.results.count >= FRAME_RESULTS) client.deliver();
+      else this.#toDeliver.add(client);
     }
   }
 

@@ -16,9 +16,12 @@ const INITIAL_BYTES = 1 << 16;
 const MAX_LOAD = 0.5;
 
 export class ByteTable {
-  /** Offset of a slot's record in words, plus 1; 0 is an empty slot. */
-  #slots = new Uint32Array(INITIAL_SLOTS);
-  #hashes = new Uint32Array(INITIAL_SLOTS);
+  /**
+   * Two words a slot, side by side for the cache: the offset of its record in words, plus 1 (0 is an
+   * empty slot), and the hash of its key.
+   */
+  #slots = new Uint32Array(INITIAL_SLOTS * 2);
+  #slotCount = INITIAL_SLOTS;
   #bytes = new Uint8Array(INITIAL_BYTES);
   #words = new Uint32Array(this.#bytes.buffer);
   #used = 0;
@@ -58,19 +61,19 @@ export class ByteTable {
     copyBytes(source, keyStart, this.#bytes, record + HEADER_BYTES, keyLength);
     copyBytes(source, valueStart, this.#bytes, record + HEADER_BYTES + keyLength, valueLength);
     if (slot >= 0) {
-      this.#garbage += this.#recordBytes((this.#slots[slot] as number) - 1);
-      this.#slots[slot] = word + 1;
+      this.#garbage += this.#recordBytes(this.#wordOf(slot));
+      this.#slots[slot * 2] = word + 1;
       return;
     }
     this.#insert(hash, word);
     this.#size++;
-    if (this.#size > this.#slots.length * MAX_LOAD) this.#rehash();
+    if (this.#size > this.#slotCount * MAX_LOAD) this.#rehash();
   }
 
   delete(source: Uint8Array, keyStart: number, keyLength: number): boolean {
     const slot = this.#find(hashBytes(source, keyStart, keyLength), source, keyStart, keyLength);
     if (slot < 0) return false;
-    this.#garbage += this.#recordBytes((this.#slots[slot] as number) - 1);
+    this.#garbage += this.#recordBytes(this.#wordOf(slot));
     this.#size--;
     this.#shiftBack(slot);
     return true;
@@ -80,7 +83,8 @@ export class ByteTable {
   digest(): number {
     let low = 0;
     let high = 0;
-    for (const occupied of this.#slots) {
+    for (let slot = 0; slot < this.#slotCount; slot++) {
+      const occupied = this.#slots[slot * 2] as number;
       if (occupied === 0) continue;
       const record = (occupied - 1) * 4;
       const keyLength = this.#words[occupied - 1] as number;
@@ -95,27 +99,31 @@ export class ByteTable {
 
   /** Every key with its value, copied, in no particular order. */
   *entries(): Generator<[key: Uint8Array, value: Uint8Array]> {
-    for (let slot = 0; slot < this.#slots.length; slot++) {
-      if (this.#slots[slot] === 0) continue;
-      const word = (this.#slots[slot] as number) - 1;
+    for (let slot = 0; slot < this.#slotCount; slot++) {
+      if (this.#slots[slot * 2] === 0) continue;
+      const word = this.#wordOf(slot);
       const start = word * 4 + HEADER_BYTES;
       const key = this.#bytes.slice(start, start + (this.#words[word] as number));
       yield [key, this.#valueAt(slot)];
     }
   }
 
+  #wordOf(slot: number): number {
+    return (this.#slots[slot * 2] as number) - 1;
+  }
+
   #valueAt(slot: number): Uint8Array {
-    const word = (this.#slots[slot] as number) - 1;
+    const word = this.#wordOf(slot);
     const start = word * 4 + HEADER_BYTES + (this.#words[word] as number);
     return this.#bytes.slice(start, start + (this.#words[word + 1] as number));
   }
 
   #find(hash: number, source: Uint8Array, keyStart: number, keyLength: number): number {
-    const mask = this.#slots.length - 1;
+    const mask = this.#slotCount - 1;
     for (let slot = hash & mask; ; slot = (slot + 1) & mask) {
-      const occupied = this.#slots[slot] as number;
+      const occupied = this.#slots[slot * 2] as number;
       if (occupied === 0) return -1;
-      if (this.#hashes[slot] !== hash || this.#words[occupied - 1] !== keyLength) continue;
+      if (this.#slots[slot * 2 + 1] !== hash || this.#words[occupied - 1] !== keyLength) continue;
       const at = (occupied - 1) * 4 + HEADER_BYTES;
       let same = 0;
       while (same < keyLength && this.#bytes[at + same] === source[keyStart + same]) same++;
@@ -125,7 +133,7 @@ export class ByteTable {
 
   /** Writes the new value where the old one stands; false, and nothing done, if it does not fit. */
   #overwrite(slot: number, source: Uint8Array, valueStart: number, valueLength: number): boolean {
-    const word = (this.#slots[slot] as number) - 1;
+    const word = this.#wordOf(slot);
     if (valueLength > (this.#words[word + 2] as number)) return false;
     this.#words[word + 1] = valueLength;
     const at = word * 4 + HEADER_BYTES + (this.#words[word] as number);
@@ -155,13 +163,13 @@ export class ByteTable {
     const bytes = new Uint8Array(capacity);
     const words = new Uint32Array(bytes.buffer);
     let used = 0;
-    for (let slot = 0; slot < this.#slots.length; slot++) {
-      const occupied = this.#slots[slot] as number;
+    for (let slot = 0; slot < this.#slotCount; slot++) {
+      const occupied = this.#slots[slot * 2] as number;
       if (occupied === 0) continue;
       const from = (occupied - 1) * 4;
       const size = this.#recordBytes(occupied - 1);
       bytes.set(this.#bytes.subarray(from, from + size), used);
-      this.#slots[slot] = used / 4 + 1;
+      this.#slots[slot * 2] = used / 4 + 1;
       used += size;
     }
     this.#bytes = bytes;
@@ -171,38 +179,35 @@ export class ByteTable {
   }
 
   #insert(hash: number, word: number): void {
-    const mask = this.#slots.length - 1;
+    const mask = this.#slotCount - 1;
     let slot = hash & mask;
-    while (this.#slots[slot] !== 0) slot = (slot + 1) & mask;
-    this.#slots[slot] = word + 1;
-    this.#hashes[slot] = hash;
+    while (this.#slots[slot * 2] !== 0) slot = (slot + 1) & mask;
+    this.#slots[slot * 2] = word + 1;
+    this.#slots[slot * 2 + 1] = hash;
   }
 
   #rehash(): void {
     const slots = this.#slots;
-    const hashes = this.#hashes;
-    this.#slots = new Uint32Array(slots.length * 2);
-    this.#hashes = new Uint32Array(slots.length * 2);
-    for (let slot = 0; slot < slots.length; slot++) {
-      const occupied = slots[slot] as number;
-      if (occupied !== 0) this.#insert(hashes[slot] as number, occupied - 1);
+    this.#slotCount *= 2;
+    this.#slots = new Uint32Array(this.#slotCount * 2);
+    for (let at = 0; at < slots.length; at += 2) {
+      const occupied = slots[at] as number;
+      if (occupied !== 0) this.#insert(slots[at + 1] as number, occupied - 1);
     }
   }
 
-  /**
-   * Knuth 6.4, algorithm R: moves later records of the run up, so that probing still finds them.
-   */
+  /** Knuth 6.4, algorithm R: moves later records of the run up, so that probing still finds them. */
   #shiftBack(emptied: number): void {
-    const mask = this.#slots.length - 1;
+    const mask = this.#slotCount - 1;
     let hole = emptied;
-    for (let slot = (hole + 1) & mask; this.#slots[slot] !== 0; slot = (slot + 1) & mask) {
-      const home = (this.#hashes[slot] as number) & mask;
+    for (let slot = (hole + 1) & mask; this.#slots[slot * 2] !== 0; slot = (slot + 1) & mask) {
+      const home = (this.#slots[slot * 2 + 1] as number) & mask;
       if (((slot - home) & mask) < ((slot - hole) & mask)) continue;
-      this.#slots[hole] = this.#slots[slot] as number;
-      this.#hashes[hole] = this.#hashes[slot] as number;
+      this.#slots[hole * 2] = this.#slots[slot * 2] as number;
+      this.#slots[hole * 2 + 1] = this.#slots[slot * 2 + 1] as number;
       hole = slot;
     }
-    this.#slots[hole] = 0;
+    this.#slots[hole * 2] = 0;
   }
 }
 
