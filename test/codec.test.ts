@@ -15,7 +15,7 @@ import { always } from './support/property.ts';
 /** Strict equality looks at prototypes too: records are to be plain objects. */
 const PLAIN = { noNullPrototype: true } as const;
 
-// ---- Messages of every kind -----------------------------------------------------------------------
+// ---- Messages of every kind ---------------------------------------------------------------------
 
 const integer = fc.integer({ min: 0, max: Number.MAX_SAFE_INTEGER });
 const id = fc.oneof(

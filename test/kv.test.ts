@@ -1,8 +1,8 @@
 /**
- * Shows that the state machine does what each operation says, with `null` for absent, against a dumb
- * twin; that a request repeated through its session takes effect once and gets its first answer,
- * however many are outstanding and in whatever order they come; and that replicas that executed the
- * same entries have the same digest.
+ * Shows that the state machine does what each operation says, with `null` for absent, against a
+ * dumb twin; that a request repeated through its session takes effect once and gets its first
+ * answer, however many are outstanding and in whatever order they come; and that replicas that
+ * executed the same entries have the same digest.
  *
  *     npx ava test/kv.test.ts
  */
@@ -45,7 +45,7 @@ function contentOf(kv: Kv): Map<string, string> {
   return new Map([...kv.entries()].map(([k, v]) => [textOf(k) ?? '', textOf(v) ?? '']));
 }
 
-// ---- The dumb twin: a Map of text, and every answer ever given -----------------------------------
+// ---- The dumb twin: a Map of text, and every answer ever given ----------------------------------
 
 class Twin {
   readonly content = new Map<string, string>();
@@ -146,7 +146,7 @@ test('any commands give the results and the state of the dumb twin', (t) => {
   );
 });
 
-// ---- Operations -----------------------------------------------------------------------------------
+// ---- Operations ---------------------------------------------------------------------------------
 
 test('each operation, where the key is absent and where it is present', (t) => {
   const rows: [Operation, held: string | null, Told, after: string | null][] = [
@@ -212,7 +212,7 @@ test('a batch is answered command by command, in its order', (t) => {
   t.true(isDeepStrictEqual(resultsOf(results.take()), expected));
 });
 
-// ---- Sessions -------------------------------------------------------------------------------------
+// ---- Sessions -----------------------------------------------------------------------------------
 
 test('a retry applies once and gets the first answer, also after other writes to the key', (t) => {
   const kv = new Kv();
@@ -313,7 +313,7 @@ test('clients do not answer for each other, and client 0 has no session', (t) =>
   t.deepEqual(apply(kv, 7, operation('delete', 'k'), by(0, 1)), ['ok', 'v', 7]);
 });
 
-// ---- Replicas -------------------------------------------------------------------------------------
+// ---- Replicas -----------------------------------------------------------------------------------
 
 const entries = fc.array(fc.array(command, { maxLength: 8 }), { maxLength: 20 });
 

@@ -1,7 +1,7 @@
 /**
- * Shows what the node owes beyond the core: nothing leaves before what it promises is durable, a busy
- * disk gathers what comes meanwhile, commands share entries and are answered one by one, what cannot
- * be answered is refused with what is known of it, and a failed disk ends it.
+ * Shows what the node owes beyond the core: nothing leaves before what it promises is durable, a
+ * busy disk gathers what comes meanwhile, commands share entries and are answered one by one, what
+ * cannot be answered is refused with what is known of it, and a failed disk ends it.
  *
  *     npx ava test/node.test.ts
  */
@@ -18,7 +18,7 @@ function statuses(results: readonly Answered[]): [number, string][] {
   return results.map(({ requestNumber, status }) => [requestNumber, status]);
 }
 
-// ---- Durability -----------------------------------------------------------------------------------
+// ---- Durability ---------------------------------------------------------------------------------
 
 test('a request for votes leaves when term and own vote are durable', (t) => {
   const rig = new NodeRig();
@@ -183,7 +183,7 @@ test('whatever happens, nothing leaves before what it promises is durable', (t) 
   );
 });
 
-// ---- Group commit ---------------------------------------------------------------------------------
+// ---- Group commit -------------------------------------------------------------------------------
 
 test('what gathers while the disk is busy is its next unit, as one', (t) => {
   const rig = new NodeRig();
@@ -201,7 +201,7 @@ test('what gathers while the disk is busy is its next unit, as one', (t) => {
   t.is(rig.durable.entries.length, 3);
 });
 
-// ---- Batching -------------------------------------------------------------------------------------
+// ---- Batching -----------------------------------------------------------------------------------
 
 test('commands of one turn share an entry, and each client gets its own answers in order', (t) => {
   const rig = new NodeRig().lead();
@@ -265,7 +265,9 @@ test('an entry takes up to `batchCommands`, whoever they come from', (t) => {
         rig.acknowledge();
         rig.node.flush();
         clients.forEach(({ deliveries }, i) => {
-          const told = deliveries.flat().map((one) => [one.clientId, one.requestNumber, one.status]);
+          const told = deliveries
+            .flat()
+            .map((one) => [one.clientId, one.requestNumber, one.status]);
           const asked = Array.from({ length: counts[i] ?? 0 }, (_, at) => [i + 1, at + 1, 'ok']);
           t.deepEqual(told, asked);
         });
@@ -298,7 +300,7 @@ test('a follower applies what the leader commits, and tells nobody', (t) => {
   t.is(rig.node.state.volatile.lastApplied, 2);
 });
 
-// ---- Refusals -------------------------------------------------------------------------------------
+// ---- Refusals -----------------------------------------------------------------------------------
 
 test('a node that does not lead refuses writes and reads, each by its number', (t) => {
   const rig = new NodeRig();
@@ -358,9 +360,9 @@ test('an entry committed by the message that ends the lead is answered as execut
   t.deepEqual(client.deliveries.map(statuses), [[[1, 'ok']]]);
 });
 
-// ---- Reads ----------------------------------------------------------------------------------------
+// ---- Reads --------------------------------------------------------------------------------------
 
-test('a read waits for its round, sees the writes acknowledged before, and comes with index 0', (t) => {
+test('a read waits for its round, sees acknowledged writes, and comes with index 0', (t) => {
   const rig = new NodeRig().lead();
   const client = createClient();
   rig.node.write(client, putBatch(1, 1), 1);
@@ -409,10 +411,11 @@ test('reads of one turn share a round; those of a leader that steps down are ref
   );
   rig.append('n2', 2, [1, 1], []);
   rig.node.flush();
-  for (const { deliveries } of [one, two]) t.deepEqual(statuses(deliveries[0] ?? []), [[1, 'notLeader']]);
+  for (const { deliveries } of [one, two])
+    t.deepEqual(statuses(deliveries[0] ?? []), [[1, 'notLeader']]);
 });
 
-// ---- The end of a node ----------------------------------------------------------------------------
+// ---- The end of a node --------------------------------------------------------------------------
 
 test('a disk that fails stops the node, and nothing is acknowledged', (t) => {
   const rig = new NodeRig();

@@ -13,7 +13,7 @@ import { createDisk, readDisk, SharedStorage } from '../src/storage/shared.ts';
 import { type Storage, StorageError, type Stored } from '../src/storage/storage.ts';
 import { always, replay, SEED } from './support/property.ts';
 
-// ---- The implementations under contract -----------------------------------------------------------
+// ---- The implementations under contract ---------------------------------------------------------
 
 /** What outlives a storage: opened again, it holds what was durable. */
 type Medium = { open(): Storage };
@@ -62,7 +62,7 @@ async function reopened(medium: Medium): Promise<Stored> {
   return stored;
 }
 
-// ---- Changes --------------------------------------------------------------------------------------
+// ---- Changes ------------------------------------------------------------------------------------
 
 const NOTHING: PersistChange = { termAndVote: null, truncateFrom: null, entries: [] };
 const EMPTY: Stored = { currentTerm: 0, votedFor: null, entries: [] };
@@ -133,7 +133,7 @@ function holds(t: ExecutionContext, actual: Stored, expected: Stored): void {
   else t.pass();
 }
 
-// ---- The contract ---------------------------------------------------------------------------------
+// ---- The contract -------------------------------------------------------------------------------
 
 for (const { name, blank } of IMPLEMENTATIONS) {
   test(`${name}: a blank medium holds nothing`, async (t) => {
@@ -264,7 +264,7 @@ for (const { name, blank } of IMPLEMENTATIONS) {
   });
 }
 
-// ---- Shared memory: a thread killed in the middle of a write --------------------------------------
+// ---- Shared memory: a thread killed in the middle of a write ------------------------------------
 
 const FIRST = [vote(1, 'n1'), append(command(1, 1, 'first'), command(2, 1, 'second'))];
 const SECOND = [
@@ -301,7 +301,9 @@ test('shared memory: what a killed thread had not finished does not exist', asyn
   }
 });
 
-/** Runs `run` with `before` called ahead of every Atomics.store, which is what makes writes count. */
+/**
+ * Runs `run` with `before` called ahead of every Atomics.store, which is what makes writes count.
+ */
 function aheadOfEveryStore(before: () => void, run: () => void): void {
   const original = Atomics.store;
   Atomics.store = ((...given: Parameters<typeof original>) => {
@@ -350,7 +352,10 @@ test('shared memory: a thread killed ahead of the store leaves what was before',
       reported = true;
     });
   };
-  t.is(t.throws(() => aheadOfEveryStore(kill, run)), killed);
+  t.is(
+    t.throws(() => aheadOfEveryStore(kill, run)),
+    killed,
+  );
   t.false(reported);
   t.deepEqual(readDisk(disk), FIRST.reduce(after, EMPTY));
 });

@@ -1,7 +1,7 @@
 /**
- * Shows that the byte table behaves as a Map does: over tens of thousands of random puts, overwrites
- * of other lengths and deletes, through growth and compaction, and where hashes collide; that its
- * memory follows what it holds; and that its digest tells contents apart and nothing else.
+ * Shows that the byte table behaves as a Map does: over tens of thousands of random puts,
+ * overwrites of other lengths and deletes, through growth and compaction, and where hashes collide;
+ * that its memory follows what it holds; and that its digest tells contents apart and nothing else.
  *
  *     npx ava test/table.test.ts
  */
@@ -123,7 +123,9 @@ test('a table and a Map agree over a long life of growing, shrinking and compact
   t.true(twin.size > 10_000);
 });
 
-/** Distinct keys, found by searching: `wanted` says of a hash whether it is one of those looked for. */
+/**
+ * Distinct keys, found by searching: `wanted` says of a hash whether it is one of those looked for.
+ */
 function keysWith(wanted: (hash: number) => boolean, count: number): string[] {
   const keys: string[] = [];
   for (let i = 0; keys.length < count; i++) {

@@ -178,7 +178,8 @@ export class NodeRig {
   } = {}): void {
     const { term } = this;
     const kind = 'AppendEntriesResponse';
-    for (const peer of from) this.receive(peer, { kind, term, success: true, matchIndex, readRound });
+    for (const peer of from)
+      this.receive(peer, { kind, term, success: true, matchIndex, readRound });
   }
 
   /** AppendEntries from the leader of a term; `terms` are those of its entries. */

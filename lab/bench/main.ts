@@ -1,0 +1,145 @@
+/**
+ * The command `npm run bench`: what each part costs, what a cluster of threads does end to end beside
+ * what bare ports could, and what a log entry weighs. Writes `results/bench/`.
+ */
+import { join } from 'node:path';
+import { Command, CommanderError } from 'commander';
+import { surroundings } from '../sweep/manifest.ts';
+import { makeWritable, shownPath } from '../sweep/output-directory.ts';
+import { UserError } from '../sweep/user-error.ts';
+import { closeThreads } from '../threads/cluster.ts';
+import { measureCluster } from './cluster-rounds.ts';
+import { weighEntries } from './memory.ts';
+import { microTasks } from './micro.ts';
+import { type BenchDocument, benchTable, type Round, ratiosOf, writeBench } from './report.ts';
+import { type Budget, measureTasks, type TaskResult } from './tasks.ts';
+
+/** Commands that share a log entry at most, as in the experiments' default. */
+const BATCH = 256;
+
+const FULL = {
+  rounds: 7,
+  budget: { timeMs: 1500, warmupMs: 300 },
+  microBudget: { timeMs: 500, warmupMs: 200 },
+};
+const QUICK = {
+  rounds: 2,
+  budget: { timeMs: 500, warmupMs: 100 },
+  microBudget: { timeMs: 100, warmupMs: 50 },
+};
+
+type Plan = { readonly rounds: number; readonly budget: Budget; readonly microBudget: Budget };
+
+async function main(words: readonly string[]): Promise<number> {
+  const project = join(import.meta.dirname, '..', '..');
+  const options = parse(words);
+  const out = options.out ?? join(project, 'results', options.quick ? 'bench-custom' : 'bench');
+  makeWritable(out);
+  const where = surroundings(project);
+  const plan = options.quick ? QUICK : FULL;
+  // First of all: what later tasks leave to the collector would be weighed as well.
+  const memory = [weighEntries(100_000, 1), weighEntries(4000, BATCH)];
+  const tasks: TaskResult[] = [];
+  const step = async (what: string, run: () => Promise<TaskResult[]>): Promise<TaskResult[]> => {
+    process.stderr.write(`${what} …\n`);
+    const results = await run();
+    tasks.push(...results);
+    return results;
+  };
+  await step('core, codec, link, state machine', () =>
+    measureTasks(microTasks(), plan.microBudget),
+  );
+  const rounds = await measureRounds(plan, step);
+  for (const nodes of [1, 5]) {
+    await step(`${nodes} node${nodes === 1 ? '' : 's'}`, () =>
+      measureCluster({
+        nodes,
+        batch: BATCH,
+        what: ['latency', 'throughput'],
+        budget: plan.budget,
+      }),
+    );
+  }
+  await step('3 nodes, an entry per put', () =>
+    measureCluster({ nodes: 3, batch: 1, what: ['throughput'], budget: plan.budget }),
+  );
+  await closeThreads();
+  const document: BenchDocument = {
+    schemaVersion: 1,
+    ...ratiosOf(rounds),
+    rounds,
+    tasks,
+    memory,
+    ...where,
+    command: options.quick ? 'npm run bench -- --quick' : 'npm run bench',
+  };
+  await writeBench(out, document);
+  process.stdout.write(`${benchTable(document, process.stdout.columns ?? 100)}\n`);
+  process.stdout.write(`report: ${shownPath(join(out, 'report.md'))}\n`);
+  return 0;
+}
+
+/** Bare ports and the cluster in turn, so that a ratio compares what the same minute allowed. */
+async function measureRounds(
+  plan: Plan,
+  step: (what: string, run: () => Promise<TaskResult[]>) => Promise<TaskResult[]>,
+): Promise<Round[]> {
+  const rounds: Round[] = [];
+  for (let round = 1; round <= plan.rounds; round++) {
+    const results = await step(`bare ports and 3 nodes, round ${round} of ${plan.rounds}`, () =>
+      measureCluster({
+        nodes: 3,
+        batch: BATCH,
+        what: ['ports', 'latency', 'ports', 'throughput'],
+        budget: plan.budget,
+      }),
+    );
+    rounds.push(roundOf(results));
+  }
+  return rounds;
+}
+
+function roundOf(results: readonly TaskResult[]): Round {
+  const find = (part: string): TaskResult[] => results.filter(({ name }) => name.includes(part));
+  const perSecond = ({ perIteration, latency }: TaskResult): number =>
+    (perIteration * 1000) / latency.mean;
+  const average = (values: readonly number[]): number =>
+    values.reduce((sum, value) => sum + value, 0) / values.length;
+  return {
+    portRoundTripMsP50: average(find('bare port, round trip').map(({ latency }) => latency.p50)),
+    commitMsP50: average(find('commit latency').map(({ latency }) => latency.p50)),
+    portMessagesPerSecond: average(find('bare port, one way').map(perSecond)),
+    putsPerSecond: average(find('puts').map(perSecond)),
+  };
+}
+
+function parse(words: readonly string[]): { quick: boolean; out: string | undefined } {
+  const command = new Command('npm run bench --')
+    .description('Measures what each part costs and what a cluster of worker threads does.')
+    .option('--quick', 'fewer and shorter rounds, into results/bench-custom', false)
+    .option('--out <dir>', 'write the report there')
+    .allowExcessArguments(false)
+    .exitOverride()
+    .configureOutput({
+      outputError: (text, write) => write(text.replace(/^error: /, '')),
+    });
+  command.parse([...words], { from: 'user' });
+  const { quick, out } = command.opts<{ quick: boolean; out?: string }>();
+  return { quick, out };
+}
+
+try {
+  process.exitCode = await main(process.argv.slice(2));
+} catch (error) {
+  if (error instanceof CommanderError) process.exitCode = error.exitCode === 0 ? 0 : 2;
+  else if (error instanceof UserError) {
+    process.stderr.write(`${error.message}\n`);
+    process.exitCode = 2;
+  } else {
+    await closeThreads();
+    process.stderr.write(
+      `the benchmark failed: ${error instanceof Error ? error.message : error}\n`,
+    );
+    process.exitCode = 1;
+  }
+}
