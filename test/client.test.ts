@@ -254,6 +254,18 @@ test('after silence the next node is asked, under the same number, round and rou
   t.deepEqual(rig.outcomes(), [[1, 'ok']]);
 });
 
+test('requests that are overdue together turn to one and the same node', (t) => {
+  const { rig, client, nodes } = withRig();
+  rig.put(0);
+  rig.put(0);
+  rig.put(1);
+  client.flush();
+  nodes.n1.take();
+  rig.pass(RETRY_MS);
+  t.is(nodes.n2.take().length, 3);
+  t.deepEqual([nodes.n1.take(), nodes.n3.take()], [[], []]);
+});
+
 test('at its deadline a write ends unknown and a read fails, each once', (t) => {
   const { rig, client, nodes } = withRig();
   rig.put();
@@ -344,7 +356,9 @@ test('whatever is answered in whatever order, each call ends once and the mark i
         } else if ('answer' in next) {
           // Any number ever sent, so that some answers come twice and some too late.
           const requestNumber = seen[next.answer % Math.max(1, seen.length)];
-          if (requestNumber !== undefined) nodes.n2.answer(null, told(requestNumber));
+          if (requestNumber !== undefined) {
+            nodes.n2.answer(null, { ...told(requestNumber), index: requestNumber });
+          }
         } else rig.pass(next.passMs);
         client.flush();
         const ended = new Set(rig.ended.map(([requestNumber]) => requestNumber));
@@ -361,6 +375,10 @@ test('whatever is answered in whatever order, each call ends once and the mark i
           }
         }
         before = lowest;
+        for (const [requestNumber, outcome] of rig.ended) {
+          if (outcome.kind !== 'ok' || outcome.result.index === requestNumber) continue;
+          throw new Error(`${requestNumber} was told the result of ${outcome.result.index}`);
+        }
         if (ended.size !== rig.ended.length) throw new Error('a call ended twice');
         if (client.pendingCount !== called - ended.size) throw new Error('calls are miscounted');
       }

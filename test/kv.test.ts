@@ -186,6 +186,19 @@ test('each operation, where the key is absent and where it is present', (t) => {
   }
 });
 
+test('an expectation is not compared beyond its end', (t) => {
+  const kv = new Kv();
+  apply(kv, 1, operation('put', 'k', 'old\x01'), by(0, 1));
+  const results = new RecordWriter();
+  // What follows the expectation in the batch begins with byte 1: the kind of the next command.
+  const commands: Command[] = [
+    [operation('cas', 'k', 'new', 'old'), by(0, 2)],
+    [operation('put', 'other', 'v'), by(0, 3)],
+  ];
+  kv.apply(2, batchOf(commands), results);
+  t.is(resultsOf(results.take())[0]?.status, 'mismatch');
+});
+
 test('a query reads and nothing else', (t) => {
   const kv = new Kv();
   const batch = batchOf([[operation('put', 'k', 'v'), by(1, 1)]]);

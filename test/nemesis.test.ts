@@ -80,6 +80,15 @@ test('taking one kind of fault away leaves the others as they were', (t) => {
   }
 });
 
+test('the kinds of fault come at moments of their own', (t) => {
+  const actions = randomFaults(EACH_S, 50_000, SEED);
+  const moments = (['crash', 'pause', 'partition'] as const).map((kind) =>
+    ofKind(actions, kind).map(({ atMs }) => atMs),
+  );
+  const [crashes, ...others] = moments;
+  for (const other of others) t.notDeepEqual(other, crashes);
+});
+
 test('half of the faults strike the leader, and their moments are spread over the period', (t) => {
   const actions = randomFaults(EACH_S, 3_000_000, SEED);
   for (const kind of ['crash', 'pause', 'partition'] as const) {

@@ -444,6 +444,17 @@ test('a leader whose disk fails acknowledges no write, whatever its followers ho
   t.is(rig.failures.length, 1);
 });
 
+test('a node that was stopped sends no more, whatever its disk reports', (t) => {
+  const rig = new NodeRig();
+  rig.append('n2', 1, [0, 0], [1]);
+  rig.append('n2', 1, [1, 1], [1]);
+  rig.node.stop();
+  t.true(rig.closed);
+  rig.finish();
+  rig.timeout();
+  t.deepEqual([rig.sent, rig.units, rig.failures], [[], [], []]);
+});
+
 test('a disk that cannot be read fails the node before it begins', (t) => {
   const rig = new NodeRig({ loadError: new StorageError('unreadable') });
   t.deepEqual(

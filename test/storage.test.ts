@@ -254,6 +254,14 @@ for (const { name, blank } of IMPLEMENTATIONS) {
     holds(t, await reopened(medium), { currentTerm: 3, votedFor: 'n3', entries });
   });
 
+  test(`${name}: what it gave may change afterwards`, async (t) => {
+    const medium = blank(MIB);
+    await persist(medium.open(), [append(command(1, 1, 'kept'))]);
+    const [entry] = (await reopened(medium)).entries;
+    if (entry?.kind === 'command') entry.command.fill(0);
+    t.deepEqual((await reopened(medium)).entries, [command(1, 1, 'kept')]);
+  });
+
   test(`${name}: what it was given may change afterwards`, async (t) => {
     const medium = blank(MIB);
     const storage = medium.open();

@@ -45,7 +45,9 @@ export class ClientThread implements Caller {
 
   connect(node: NodeId, port: MessagePort): void {
     const link = createLink(this.#seed, `clients->${node}`);
-    this.#client.connect(node, new Channel(port, link, PERFECT, this.#delays, nowUs));
+    const channel = new Channel(port, link, PERFECT, this.#delays, nowUs);
+    channel.ondrained = this.#flush;
+    this.#client.connect(node, channel);
   }
 
   stop(): void {
@@ -57,9 +59,13 @@ export class ClientThread implements Caller {
 
   /** What is called within a turn goes out in one frame at its end. */
   #flushSoon(): void {
-    this.#flushing ??= setImmediate(() => {
-      this.#flushing = null;
-      this.#client.flush();
-    });
+    this.#flushing ??= setImmediate(this.#flush);
   }
+
+  readonly #flush = (): void => {
+    if (this.#flushing === null) return;
+    clearImmediate(this.#flushing);
+    this.#flushing = null;
+    this.#client.flush();
+  };
 }

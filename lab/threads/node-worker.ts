@@ -166,6 +166,7 @@ class NodeThread {
     const { id, seed } = this.#task;
     const link = this.#channels.get(peer)?.link ?? createLink(seed, `${id}->${peer}`);
     const channel = new Channel(port, link, settings, this.#delays, nowUs);
+    channel.ondrained = this.#flush;
     this.#channels.set(peer, channel);
     this.#peers.connect(peer, channel);
   }
@@ -189,17 +190,23 @@ class NodeThread {
       else this.#node.read(client, request.batch, request.count);
       this.#flushSoon();
     };
+    channel.ondrained = this.#flush;
     this.#clients.push(channel);
   }
 
   /**
-   * A turn ends when the messages that were there have been taken: then all of it goes out at once.
+   * A turn ends when what had arrived on a port has been taken; then all that came of it goes out at
+   * once. What has another cause, a timer or a delayed message, ends with the event loop's turn.
    */
+  readonly #flush = (): void => {
+    if (this.#flushing === null) return;
+    clearImmediate(this.#flushing);
+    this.#flushing = null;
+    this.#node.flush();
+  };
+
   #flushSoon(): void {
-    this.#flushing ??= setImmediate(() => {
-      this.#flushing = null;
-      this.#node.flush();
-    });
+    this.#flushing ??= setImmediate(this.#flush);
   }
 
   #report(report: Report): void {

@@ -4,7 +4,7 @@
  * as the settings of this direction say. A peer whose thread has ended is silence, as a network
  * would be.
  */
-import type { MessagePort } from 'node:worker_threads';
+import { type MessagePort, receiveMessageOnPort } from 'node:worker_threads';
 import FlatQueue from 'flatqueue';
 import { deliveries, type LinkSettings, type LinkState, queuedBytes } from './link.ts';
 import type { Socket } from './transport.ts';
@@ -14,8 +14,13 @@ type Crossing =
   | Uint8Array<ArrayBuffer>
   | { readonly atUs: number; readonly data: Uint8Array<ArrayBuffer> };
 
+/** After so many messages of one port it is another's turn. */
+const MESSAGES_PER_TURN = 64;
+
 export class Channel implements Socket {
   onmessage: ((event: { readonly data: Uint8Array }) => void) | null = null;
+  /** Called when what had arrived has been taken: the moment to send what came of it, all at once. */
+  ondrained: (() => void) | null = null;
   settings: LinkSettings;
   readonly link: LinkState;
   readonly #port: MessagePort;
@@ -36,7 +41,7 @@ export class Channel implements Socket {
     this.settings = settings;
     this.#delays = delays;
     this.#nowUs = nowUs;
-    port.on('message', (crossing: Crossing) => this.#arrive(crossing));
+    port.on('message', (crossing: Crossing) => this.#drain(crossing));
   }
 
   get readyState(): 1 | 3 {
@@ -64,6 +69,17 @@ export class Channel implements Socket {
   close(): void {
     this.#closed = true;
     this.#port.close();
+  }
+
+  /** Takes the messages behind the first one without an event for each; other ports wait no longer. */
+  #drain(first: Crossing): void {
+    this.#arrive(first);
+    for (let taken = 1; taken < MESSAGES_PER_TURN; taken++) {
+      const next: { message: Crossing } | undefined = receiveMessageOnPort(this.#port);
+      if (next === undefined) break;
+      this.#arrive(next.message);
+    }
+    this.ondrained?.();
   }
 
   #arrive(crossing: Crossing): void {
