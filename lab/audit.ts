@@ -4,6 +4,7 @@
  * with a model of sessions written apart from the state machine's.
  */
 import { OperationReader } from '../src/command.ts';
+import { SESSION_WINDOW } from '../src/kv.ts';
 import type { Entry, NodeId } from '../src/raft/types.ts';
 import type { Status } from './threads/node-worker.ts';
 
@@ -117,7 +118,8 @@ type Replay = {
 
 /**
  * Which commands of a log take effect, by the rule of §6.3 alone: the first of each client and
- * request number, unless the client had by then declared that it waits for it no longer.
+ * request number, unless the client had by then declared that it waits for it no longer, or is
+ * further ahead of what it still waits for than a session keeps answers.
  */
 function replayCommitted(log: readonly Entry[]): Replay {
   const executed = new Map<number, Uint8Array>();
@@ -131,7 +133,8 @@ function replayCommitted(log: readonly Entry[]): Replay {
       const lowest = Math.max(lowestPending.get(clientId) ?? 0, command.lowestPending);
       lowestPending.set(clientId, lowest);
       const seen = withRoom(executed, clientId, requestNumber);
-      if (requestNumber < lowest || seen[requestNumber] === 1) continue;
+      if (requestNumber < lowest || requestNumber - lowest >= SESSION_WINDOW) continue;
+      if (seen[requestNumber] === 1) continue;
       seen[requestNumber] = 1;
       count++;
     }

@@ -14,7 +14,10 @@ export type ClientSettings = {
   readonly clients: number;
   /** A request is given up after this long. */
   readonly requestTimeoutMs: number;
-  /** A request that got no answer for this long is sent again, to another node. */
+  /**
+   * A request that got no answer for this long is sent again, to another node; then after twice as
+   * long, and so on, so that a cluster that is behind is not buried under repetitions.
+   */
   readonly retryMs: number;
 };
 
@@ -23,8 +26,9 @@ type Pending = {
   readonly requestNumber: number;
   readonly deadlineUs: number;
   readonly done: (outcome: Outcome, requestNumber: number) => void;
-  /** 0: to be sent again at the next sweep. */
-  sentUs: number;
+  /** When it is sent again, unless it is answered. */
+  retryAtUs: number;
+  repetitions: number;
   redirects: number;
 };
 
@@ -39,6 +43,14 @@ type Session = {
 
 /** Hints followed at once before waiting for the cluster to make up its mind. */
 const MAX_REDIRECTS = 3;
+/** A request is repeated after retryMs, then after 2, 4 and from then on 8 times as long. */
+const MAX_DOUBLINGS = 3;
+const REFUSALS: ReadonlySet<Status> = new Set([
+  'notLeader',
+  'notExecuted',
+  'outcomeUnknown',
+  'tooManyPending',
+]);
 const FRAME_RECORDS = 256;
 
 export class ClusterClient {
@@ -93,9 +105,16 @@ export class ClusterClient {
     const session = this.#sessions[client];
     if (session === undefined) throw new RangeError(`there is no client ${client}`);
     const requestNumber = session.nextRequestNumber++;
-    const sentUs = this.#nowUs();
-    const deadlineUs = sentUs + this.#settings.requestTimeoutMs * 1000;
-    const pending = { operation, requestNumber, deadlineUs, done, sentUs, redirects: 0 };
+    const nowUs = this.#nowUs();
+    const pending: Pending = {
+      operation,
+      requestNumber,
+      deadlineUs: nowUs + this.#settings.requestTimeoutMs * 1000,
+      done,
+      retryAtUs: nowUs + this.#settings.retryMs * 1000,
+      repetitions: 0,
+      redirects: 0,
+    };
     hold(session, pending);
     this.#pendingCount++;
     this.#enqueue(session, pending);
@@ -117,18 +136,18 @@ export class ClusterClient {
   /** To be called every few milliseconds: repeats what is overdue, gives up what is too late. */
   sweep(): void {
     const nowUs = this.#nowUs();
-    const overdueUs = nowUs - this.#settings.retryMs * 1000;
     let turned = false;
     for (const session of this.#sessions) {
       for (const pending of pendingOf(session)) {
         if (nowUs >= pending.deadlineUs) {
           const surely = pending.operation.kind === 'get';
           this.#finish(session, pending, surely ? { kind: 'fail' } : { kind: 'unknown' });
-        } else if (pending.sentUs <= overdueUs) {
+        } else if (nowUs >= pending.retryAtUs) {
           // Whoever was asked is down, cut off, or knows no leader: ask the next node.
           if (!turned) this.#target = this.#nodeAfter(this.#target);
           turned = true;
-          pending.sentUs = nowUs;
+          pending.repetitions = Math.min(pending.repetitions + 1, MAX_DOUBLINGS);
+          pending.retryAtUs = nowUs + this.#settings.retryMs * 1000 * 2 ** pending.repetitions;
           pending.redirects = 0;
           this.#enqueue(session, pending);
         }
@@ -141,7 +160,8 @@ export class ClusterClient {
     const records = operation.kind === 'get' ? this.#reads : this.#writes;
     const { clientId, lowestPending } = session;
     records.operation(operation, { clientId, requestNumber, lowestPending });
-    // A full frame does not wait for the turn's end: the cluster works on it while the next one fills.
+    // A full frame does not wait for the turn's end: the cluster works on it while the next one
+    // fills.
     if (records.count >= FRAME_RECORDS) this.flush();
     else this.#flushSoon();
   }
@@ -167,14 +187,16 @@ export class ClusterClient {
   }
 
   #retry(session: Session, pending: Pending, from: NodeId, leaderId: NodeId | null): void {
+    // Somebody answers: it is not load that keeps the cluster silent.
+    pending.repetitions = 0;
     const followable = leaderId !== null && leaderId !== from && this.#sockets.has(leaderId);
     if (!followable || pending.redirects >= MAX_REDIRECTS) {
-      pending.sentUs = 0;
+      // With the next sweep, when it may know better.
+      pending.retryAtUs = 0;
       return;
     }
     this.#target = leaderId;
     pending.redirects++;
-    pending.sentUs = this.#nowUs();
     this.#enqueue(session, pending);
   }
 
@@ -217,5 +239,5 @@ function pendingOf(session: Session): Pending[] {
 
 /** Not executed there and then: the request is repeated, which its session makes safe. */
 function isRefusal(status: Status): boolean {
-  return status === 'notLeader' || status === 'notExecuted' || status === 'outcomeUnknown';
+  return REFUSALS.has(status);
 }

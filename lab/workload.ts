@@ -101,7 +101,10 @@ function closedLoop({ workload, caller, run, createSlot, issue }: Load): void {
   }
 }
 
-/** How long the open loop sleeps; arrivals due meanwhile are issued together, each with its own time. */
+/**
+ * How long the open loop sleeps; arrivals due meanwhile are issued together, each with its own
+ * time.
+ */
 const OPEN_LOOP_TICK_US = 1000;
 
 function openLoop({ workload, caller, run, createSlot, issue }: Load, rate: number): void {
@@ -201,7 +204,7 @@ export function power(x: number, exponent: number): number {
   for (let i = 0; i < whole; i++) result *= x;
   let fraction = exponent - whole;
   let root = x;
-  for (let bit = 0; bit < 30 && fraction > 0; bit++) {
+  for (let bit = 0; bit < 60 && fraction > 0; bit++) {
     root = Math.sqrt(root);
     fraction *= 2;
     if (fraction >= 1) {

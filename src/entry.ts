@@ -10,7 +10,7 @@ const ENTRY_KINDS = [
 ] as const satisfies readonly Entry['kind'][];
 
 const textEncoder = new TextEncoder();
-const textDecoder = new TextDecoder('utf-8', { fatal: true });
+const textDecoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 const NO_BYTES = new Uint8Array(0);
 
 /** The bytes an entry carries: its command as it came, or its configuration as JSON. */

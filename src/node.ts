@@ -86,6 +86,9 @@ export class Node {
   #reads: Part[] = [];
   readonly #toDeliver = new Set<Client>();
 
+  /** What the state machine has executed; the core is told in a step of its own. */
+  #appliedIndex: Index = 0;
+
   #nextId = 1;
   readonly #proposals = new Map<number, readonly Part[]>();
   readonly #entries = new Map<Index, PendingEntry>();
@@ -141,7 +144,8 @@ export class Node {
   write(client: Client, batch: Uint8Array, count: number): void {
     this.#writes.push({ client, batch, count });
     this.#writeCount += count;
-    // A full entry does not wait for the turn's end: the followers work on it while the next one fills.
+    // A full entry does not wait for the turn's end: the followers work on it while the next one
+    // fills.
     if (this.#writeCount >= this.options.batchCommands) this.#proposeAll();
   }
 
@@ -324,7 +328,7 @@ export class Node {
     if (reads === undefined) return;
     this.#readBatches.delete(id);
     if (answer.kind !== 'readable') this.#refuse(reads, 'notLeader');
-    else if (answer.index <= this.state.volatile.lastApplied) this.#serve(reads);
+    else if (answer.index <= this.#appliedIndex) this.#serve(reads);
     else this.#readable.push({ index: answer.index, parts: reads });
   }
 
@@ -332,6 +336,7 @@ export class Node {
     for (const entry of entries) this.#applyEntry(entry);
     const last = entries[entries.length - 1];
     if (last === undefined) return;
+    this.#appliedIndex = last.index;
     this.#enqueue({ kind: 'applied', nowUs: this.#host.clock.nowUs(), index: last.index });
     let served = 0;
     for (const { index, parts } of this.#readable) {

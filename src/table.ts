@@ -17,8 +17,8 @@ const MAX_LOAD = 0.5;
 
 export class ByteTable {
   /**
-   * Two words a slot, side by side for the cache: the offset of its record in words, plus 1 (0 is an
-   * empty slot), and the hash of its key.
+   * Two words a slot, side by side for the cache: the offset of its record in words, plus 1 (0 is
+   * an empty slot), and the hash of its key.
    */
   #slots = new Uint32Array(INITIAL_SLOTS * 2);
   #slotCount = INITIAL_SLOTS;
@@ -196,7 +196,9 @@ export class ByteTable {
     }
   }
 
-  /** Knuth 6.4, algorithm R: moves later records of the run up, so that probing still finds them. */
+  /**
+   * Knuth 6.4, algorithm R: moves later records of the run up, so that probing still finds them.
+   */
   #shiftBack(emptied: number): void {
     const mask = this.#slotCount - 1;
     let hole = emptied;

@@ -8,6 +8,7 @@ import { isDeepStrictEqual } from 'node:util';
 import { crc32 } from 'node:zlib';
 import test from 'ava';
 import fc from 'fast-check';
+import type { OperationKind } from '../src/command.ts';
 import {
   decodeRequest,
   decodeResponse,
@@ -17,20 +18,35 @@ import {
   type Response,
 } from '../src/transport/client-frame.ts';
 import { always } from './support/property.ts';
-import { batchOf, by, encodeResults, operation } from './support/records.ts';
+import { batchOf, by, type Command, encodeResults, operation } from './support/records.ts';
 
 /** Strict equality looks at prototypes too: records are to be plain objects. */
 const PLAIN = { noNullPrototype: true } as const;
 
 const content = fc.uint8Array({ maxLength: 400 });
-const request: fc.Arbitrary<Request> = fc.record(
-  {
-    kind: fc.constantFrom('write', 'read'),
-    count: fc.integer({ min: 0, max: 0xffff_ffff }),
-    batch: content,
-  },
-  PLAIN,
+const bytes = fc.option(fc.uint8Array({ maxLength: 40 }));
+const asked = (...kinds: OperationKind[]): fc.Arbitrary<Command[]> =>
+  fc.array(
+    fc.tuple(
+      fc.record({
+        kind: fc.constantFrom(...kinds),
+        key: fc.uint8Array({ maxLength: 20 }),
+        value: bytes,
+        expected: bytes,
+      }),
+      fc.tuple(fc.nat(), fc.nat()).map(([client, number]) => by(client, number)),
+    ),
+    { maxLength: 8 },
+  );
+const request: fc.Arbitrary<Request> = fc.oneof(
+  asked('put', 'delete', 'create', 'update', 'cas').map((commands) => requestOf('write', commands)),
+  asked('get').map((commands) => requestOf('read', commands)),
 );
+
+function requestOf(kind: Request['kind'], commands: Command[]): Request {
+  return { kind, count: commands.length, batch: batchOf(commands) };
+}
+
 const response: fc.Arbitrary<Response> = fc.record(
   {
     leaderId: fc.option(
@@ -84,6 +100,20 @@ test('requests come out as they went in', (t) => {
     ),
     500,
   );
+});
+
+test('a sound frame whose operations are not what its head says is refused', (t) => {
+  const put = batchOf([[operation('put', 'k', 'v'), by(1, 1)]]);
+  const refused: [name: string, request: Request][] = [
+    ['another count', { kind: 'write', count: 2, batch: put }],
+    ['a write among reads', { kind: 'read', count: 1, batch: put }],
+    ['a read among writes', requestOf('write', [[operation('get', 'k'), by(1, 1)]])],
+    ['cut short', { kind: 'write', count: 1, batch: put.subarray(0, -1) }],
+    ['not operations', { kind: 'write', count: 1, batch: new Uint8Array(64).fill(0xff) }],
+  ];
+  for (const [name, asked] of refused) {
+    t.is(decodeRequest(encodeRequest(asked, crc32), crc32), null, name);
+  }
 });
 
 test('responses come out as they went in, with and without a leader', (t) => {

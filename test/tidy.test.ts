@@ -61,7 +61,14 @@ const MAY_IMPORT: readonly (readonly [of: Place, may: readonly Place[]])[] = [
   ['src/storage/', ['src/storage/', 'src/entry.ts', `${RAFT}types.ts`, ...OUTSIDE]],
   [
     'src/transport/',
-    ['src/transport/', 'src/entry.ts', `${RAFT}types.ts`, `${RAFT}random.ts`, ...OUTSIDE],
+    [
+      'src/transport/',
+      'src/command.ts',
+      'src/entry.ts',
+      `${RAFT}types.ts`,
+      `${RAFT}random.ts`,
+      ...OUTSIDE,
+    ],
   ],
   ['src/', ['src/', ...OUTSIDE]],
   ['lab/', ['lab/', 'src/', ...OUTSIDE]],

@@ -1,6 +1,6 @@
 /**
- * The command `npm run bench`: what each part costs, what a cluster of threads does end to end beside
- * what bare ports could, and what a log entry weighs. Writes `results/bench/`.
+ * The command `npm run bench`: what each part costs, what a cluster of threads does end to end
+ * beside what bare ports could, and what a log entry weighs. Writes `results/bench/`.
  */
 import { join } from 'node:path';
 import { Command, CommanderError } from 'commander';

@@ -92,11 +92,12 @@ function benchReport(document: BenchDocument): string {
   return [
     '# What each part costs',
     [
-      '3 nodes in worker threads with invariants on, and the clients in a thread of their own. Each put',
-      'is an operation of its own (16 B key out of 100,000, 64 B value): encoded, sent through the link',
-      'model, checksummed, replicated, applied on all nodes, and answered one by one. Puts that arrive',
-      'together share a log entry (§10.2.2), up to 256; the task "an entry per put" is the control',
-      'without. Bare ports carry 64-byte messages between two threads of the same process.',
+      '3 nodes in worker threads with invariants on, and the clients in a thread of their own.',
+      'Each put is an operation of its own (16 B key out of 100,000, 64 B value): encoded, sent',
+      'through the link model, checksummed, replicated, applied on all nodes, answered one by one.',
+      'Puts that arrive together share a log entry (§10.2.2), up to 256; the task "an entry per',
+      'put" is the control without. Bare ports carry 64-byte messages between two threads of the',
+      'same process.',
     ].join('\n'),
     headline(document)
       .map((line) => `- ${line.trim()}`)
@@ -131,7 +132,7 @@ function benchReport(document: BenchDocument): string {
       ),
     ]),
     '## Memory of a retained log entry',
-    'After a forced collection, in one server of one; compaction, which bounds the log, is to come.',
+    'After a forced collection, in a cluster of one. Compaction, which bounds the log, is to come.',
     markdownTable(
       ['commands per entry', 'entries', 'heap', 'commands'],
       memory.map((weight) => [
@@ -145,9 +146,9 @@ function benchReport(document: BenchDocument): string {
     [
       '- All threads share the cores of one machine: more nodes are more work for the same cores.',
       '- Storage is memory that outlives a thread, not a disk: nothing waits for `fsync`.',
-      '- Runs of the same code differ, up to twofold on a shared machine: quote ratios, with their range.',
-      '- A round trip on bare ports is faster or slower by the wake-up of a sleeping core, which the',
-      '  commit path pays as well.',
+      '- Runs of the same code differ, up to twofold on a shared machine: quote ratios and ranges.',
+      '- A round trip on bare ports takes as long as it takes to wake a thread: far longer where',
+      '  the two threads sit on different cores than where they share one.',
     ].join('\n'),
     `Measured at commit ${commit ?? 'unknown'}, Node ${nodeVersion}, ${machine.cpu}, ` +
       `${machine.cores} cores, ${machine.memoryGiB} GiB. Regenerate with \`${document.command}\`.`,

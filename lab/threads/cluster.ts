@@ -92,7 +92,10 @@ export class ThreadCluster {
   onFailure: (error: Error) => void = () => {};
   readonly #members = new Map<NodeId, Member>();
   readonly #links = new Map<string, LinkSettings>();
-  readonly #statusRequests = new Map<number, (status: Status) => void>();
+  readonly #statusRequests = new Map<
+    number,
+    { node: NodeId; settle: (status: Status | null) => void }
+  >();
   #nextStatusRequest = 1;
   #clients: MessagePort | null = null;
   #clientsEnded: Promise<void> = Promise.resolve();
@@ -126,7 +129,7 @@ export class ThreadCluster {
   }
 
   start(): void {
-    for (const id of this.nodes) this.restart(id);
+    for (const member of this.#members.values()) this.#launch(member);
   }
 
   state(id: NodeId): 'running' | 'paused' | 'crashed' {
@@ -140,7 +143,10 @@ export class ThreadCluster {
 
   // ---- Faults -----------------------------------------------------------------------------------
 
-  /** Kills the node's thread wherever it stands. What it had not reported durable may be lost. */
+  /**
+   * Kills the node's thread wherever it stands, and waits until it is gone. What it had not
+   * reported durable may be lost.
+   */
   async crash(id: NodeId): Promise<void> {
     const member = this.#member(id);
     if (member.state === 'crashed') return;
@@ -149,15 +155,20 @@ export class ThreadCluster {
     member.counters = NOTHING_COUNTED;
     Atomics.store(new Int32Array(member.pauseWord), 0, RUNNING);
     member.abort.abort();
-    member.control?.close();
-    member.control = null;
     await member.ended;
   }
 
-  /** Starts a node's thread, on its disk and with new ports to all that run. */
-  restart(id: NodeId): void {
+  /** Starts a crashed node again once its last thread is gone: two must not write to one disk. */
+  async restart(id: NodeId): Promise<void> {
     const member = this.#member(id);
     if (member.state !== 'crashed') return;
+    await member.ended;
+    if (member.state === 'crashed') this.#launch(member);
+  }
+
+  /** Starts a node's thread, on its disk and with new ports to all that run. */
+  #launch(member: Member): void {
+    const { id } = member;
     const { port1: control, port2 } = new MessageChannel();
     const task: NodeTask = {
       id,
@@ -173,8 +184,8 @@ export class ThreadCluster {
     member.state = 'running';
     member.control = control;
     member.abort = new AbortController();
-    member.ended = this.#run(NODE_WORKER, task, [port2], member.abort.signal);
     control.on('message', (report: Report) => this.#hear(member, report));
+    member.ended = this.#runNode(member, task, port2);
     for (const peer of this.#members.values()) {
       if (peer.id !== id && peer.state !== 'crashed') this.#connect(member, peer);
     }
@@ -240,19 +251,20 @@ export class ThreadCluster {
 
   // ---- Observation ------------------------------------------------------------------------------
 
-  /** The state of every node that runs, asked at once. A paused node answers once it is resumed. */
-  status(digest: boolean): Promise<Status[]> {
+  /**
+   * The state of every node that runs, asked at once. A paused node answers once it is resumed; one
+   * that dies meanwhile is left out.
+   */
+  async status(digest: boolean): Promise<Status[]> {
     const running = [...this.#members.values()].filter(({ state }) => state === 'running');
-    return Promise.all(
-      running.map(
-        (member) =>
-          new Promise<Status>((resolve) => {
-            const id = this.#nextStatusRequest++;
-            this.#statusRequests.set(id, resolve);
-            this.#order(member, { kind: 'status', id, digest });
-          }),
-      ),
-    );
+    const answers = running.map((member) => {
+      const id = this.#nextStatusRequest++;
+      this.#order(member, { kind: 'status', id, digest });
+      return new Promise<Status | null>((settle) => {
+        this.#statusRequests.set(id, { node: member.id, settle });
+      });
+    });
+    return (await Promise.all(answers)).filter((status) => status !== null);
   }
 
   /** Messages between nodes since the start, crashed threads included up to their last report. */
@@ -275,7 +287,6 @@ export class ThreadCluster {
       this.#clientsEnded,
       ...[...this.#members.values()].map(({ ended }) => ended),
     ]);
-    for (const member of this.#members.values()) member.control?.close();
     this.#clients?.close();
   }
 
@@ -292,6 +303,25 @@ export class ThreadCluster {
     } catch (error) {
       if (error instanceof Error && error.name === 'AbortError') return;
       this.#failed(error instanceof Error ? error : new Error(String(error)));
+    }
+  }
+
+  /**
+   * Settles when the node's thread is gone for certain. The pool gives a killed task up before its
+   * thread has stopped; the thread's end of the control port closes when no code runs behind it.
+   */
+  async #runNode(member: Member, task: NodeTask, port: MessagePort): Promise<void> {
+    const { control } = member;
+    const closed = new Promise<void>((resolve) => control?.once('close', resolve));
+    await this.#run(NODE_WORKER, task, [port], member.abort.signal);
+    // A task that was given up before its thread took it has left the port here.
+    port.close();
+    await closed;
+    if (member.control === control) member.control = null;
+    for (const [id, { node, settle }] of this.#statusRequests) {
+      if (node !== member.id) continue;
+      this.#statusRequests.delete(id);
+      settle(null);
     }
   }
 
@@ -314,7 +344,7 @@ export class ThreadCluster {
         member.counters = report.counters;
         break;
       case 'status':
-        this.#statusRequests.get(report.id)?.(report.status);
+        this.#statusRequests.get(report.id)?.settle(report.status);
         this.#statusRequests.delete(report.id);
         break;
       case 'failure':

@@ -77,7 +77,7 @@ export class Nemesis {
     const { nodes } = this.#cluster;
     for (const id of nodes) {
       this.#cluster.resume(id);
-      this.#cluster.restart(id);
+      await this.#cluster.restart(id);
       for (const peer of nodes) if (peer !== id) this.#cluster.heal(id, peer);
     }
   }
@@ -97,8 +97,8 @@ export class Nemesis {
       case 'crash': {
         const id = this.#resolve(fault.node);
         if (id === null) return () => {};
-        const ended = cluster.crash(id);
-        return this.#band('crash', [id], () => void ended.then(() => cluster.restart(id)));
+        void cluster.crash(id);
+        return this.#band('crash', [id], () => void cluster.restart(id));
       }
       case 'pause': {
         const id = this.#resolve(fault.node);

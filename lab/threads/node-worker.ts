@@ -195,8 +195,8 @@ class NodeThread {
   }
 
   /**
-   * A turn ends when what had arrived on a port has been taken; then all that came of it goes out at
-   * once. What has another cause, a timer or a delayed message, ends with the event loop's turn.
+   * A turn ends when what had arrived on a port has been taken; then all that came of it goes out
+   * at once. What has another cause, a timer or a delayed message, ends with the event loop's turn.
    */
   readonly #flush = (): void => {
     if (this.#flushing === null) return;

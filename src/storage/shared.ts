@@ -23,7 +23,7 @@ const TRUNCATE = 2;
 const ENTRY = 3;
 
 const textEncoder = new TextEncoder();
-const textDecoder = new TextDecoder();
+const textDecoder = new TextDecoder('utf-8', { ignoreBOM: true });
 const NO_BYTES = new Uint8Array(0);
 
 /** A blank disk. Address space is reserved up to `maxBytes`; memory is used as it fills. */

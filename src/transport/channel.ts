@@ -5,7 +5,7 @@
  * would be.
  */
 import { type MessagePort, receiveMessageOnPort } from 'node:worker_threads';
-import FlatQueue from 'flatqueue';
+import TinyQueue from 'tinyqueue';
 import { deliveries, type LinkSettings, type LinkState, queuedBytes } from './link.ts';
 import type { Socket } from './transport.ts';
 
@@ -19,7 +19,9 @@ const MESSAGES_PER_TURN = 64;
 
 export class Channel implements Socket {
   onmessage: ((event: { readonly data: Uint8Array }) => void) | null = null;
-  /** Called when what had arrived has been taken: the moment to send what came of it, all at once. */
+  /**
+   * Called when what had arrived has been taken: the moment to send what came of it, all at once.
+   */
   ondrained: (() => void) | null = null;
   settings: LinkSettings;
   readonly link: LinkState;
@@ -71,7 +73,9 @@ export class Channel implements Socket {
     this.#port.close();
   }
 
-  /** Takes the messages behind the first one without an event for each; other ports wait no longer. */
+  /**
+   * Takes the messages behind the first one without an event for each; other ports wait no longer.
+   */
   #drain(first: Crossing): void {
     this.#arrive(first);
     for (let taken = 1; taken < MESSAGES_PER_TURN; taken++) {
@@ -99,13 +103,17 @@ function withBitFlipped(data: Uint8Array<ArrayBuffer>, bit: number): Uint8Array<
   return damaged;
 }
 
+type Delayed = { readonly atUs: number; readonly order: number; readonly deliver: () => void };
+
 /**
  * Frames on their way, one timer for all of a thread's channels. The receiver waits, not the
  * sender, so that what was sent arrives even if its sender is killed meanwhile. Precise to the
  * timers' millisecond.
  */
 export class DelayQueue {
-  readonly #queue = new FlatQueue<() => void>();
+  /** By time, and by arrival where times are equal: a constant delay does not reorder. */
+  readonly #queue = new TinyQueue<Delayed>([], (a, b) => a.atUs - b.atUs || a.order - b.order);
+  #order = 0;
   readonly #nowUs: () => number;
   #timer: NodeJS.Timeout | null = null;
   #timerAtUs = Number.POSITIVE_INFINITY;
@@ -115,13 +123,15 @@ export class DelayQueue {
   }
 
   add(atUs: number, deliver: () => void): void {
-    this.#queue.push(deliver, atUs);
+    this.#queue.push({ atUs, order: this.#order++, deliver });
     if (atUs < this.#timerAtUs) this.#arm(atUs);
   }
 
   clear(): void {
-    this.#queue.clear();
+    while (this.#queue.pop() !== undefined);
     if (this.#timer !== null) clearTimeout(this.#timer);
+    this.#timer = null;
+    this.#timerAtUs = Number.POSITIVE_INFINITY;
   }
 
   #arm(atUs: number): void {
@@ -132,10 +142,13 @@ export class DelayQueue {
 
   #fire(): void {
     this.#timerAtUs = Number.POSITIVE_INFINITY;
-    while ((this.#queue.peekValue() ?? Number.POSITIVE_INFINITY) <= this.#nowUs()) {
-      this.#queue.pop()?.();
+    for (let next = this.#queue.peek(); next !== undefined; next = this.#queue.peek()) {
+      if (next.atUs > this.#nowUs()) {
+        this.#arm(next.atUs);
+        return;
+      }
+      this.#queue.pop();
+      next.deliver();
     }
-    const nextUs = this.#queue.peekValue();
-    if (nextUs !== undefined) this.#arm(nextUs);
   }
 }

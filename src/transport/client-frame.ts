@@ -7,6 +7,7 @@
  * The operations are laid out as the log keeps them (command.ts), so a node appends what it
  * received.
  */
+import { OperationReader } from '../command.ts';
 import type { NodeId } from '../raft/types.ts';
 import type { Checksum } from './codec.ts';
 
@@ -22,30 +23,49 @@ export type Response = {
   readonly results: Uint8Array;
 };
 
+const KINDS = ['write', 'read'] as const;
 const CHECKSUM_BYTES = 4;
 const REQUEST_HEADER_BYTES = CHECKSUM_BYTES + 1 + 4;
 
 const textEncoder = new TextEncoder();
-const textDecoder = new TextDecoder();
+const textDecoder = new TextDecoder('utf-8', { ignoreBOM: true });
 
 export function encodeRequest(request: Request, checksum: Checksum): Uint8Array<ArrayBuffer> {
   const frame = new Uint8Array(REQUEST_HEADER_BYTES + request.batch.byteLength);
   const view = new DataView(frame.buffer);
-  view.setUint8(CHECKSUM_BYTES, request.kind === 'write' ? 1 : 2);
+  view.setUint8(CHECKSUM_BYTES, KINDS.indexOf(request.kind));
   view.setUint32(CHECKSUM_BYTES + 1, request.count, true);
   frame.set(request.batch, REQUEST_HEADER_BYTES);
   return sealed(frame, checksum);
 }
 
-/** `null` for a damaged frame. */
+/**
+ * `null` for a damaged frame, and for one whose operations are not what its head says: what a node
+ * appends to its log, every node must be able to execute. O(operations).
+ */
 export function decodeRequest(frame: Uint8Array, checksum: Checksum): Request | null {
   if (!isSound(frame, REQUEST_HEADER_BYTES, checksum)) return null;
   const view = new DataView(frame.buffer, frame.byteOffset, frame.byteLength);
-  return {
-    kind: view.getUint8(CHECKSUM_BYTES) === 1 ? 'write' : 'read',
-    count: view.getUint32(CHECKSUM_BYTES + 1, true),
-    batch: frame.subarray(REQUEST_HEADER_BYTES),
-  };
+  const kind = KINDS[view.getUint8(CHECKSUM_BYTES)];
+  if (kind === undefined) return null;
+  const count = view.getUint32(CHECKSUM_BYTES + 1, true);
+  const batch = frame.subarray(REQUEST_HEADER_BYTES);
+  return holdsOperations(batch, kind, count) ? { kind, count, batch } : null;
+}
+
+function holdsOperations(batch: Uint8Array, kind: Request['kind'], count: number): boolean {
+  const operation = new OperationReader(batch);
+  let found = 0;
+  try {
+    while (operation.next()) {
+      if ((operation.kind === 'get') !== (kind === 'read')) return false;
+      found++;
+    }
+  } catch (error) {
+    if (error instanceof RangeError) return false;
+    throw error;
+  }
+  return found === count;
 }
 
 export function encodeResponse(response: Response, checksum: Checksum): Uint8Array<ArrayBuffer> {

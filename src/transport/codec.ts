@@ -46,7 +46,7 @@ const FIELDS_BYTES: Readonly<Record<Message['kind'], number>> = {
 const ENTRY_BYTES = 8 + 8 + 1 + 4;
 
 const textEncoder = new TextEncoder();
-const textDecoder = new TextDecoder('utf-8', { fatal: true });
+const textDecoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
 export type Frame = {
   /** Counted by the sender for each link, so that a trace can pair sending and receiving. */
