@@ -51,7 +51,7 @@ const REFUSALS: ReadonlySet<Status> = new Set([
   'outcomeUnknown',
   'tooManyPending',
 ]);
-const FRAME_RECORDS = 256;
+const FRAME_RECORDS = 512;
 
 export class ClusterClient {
   readonly #settings: ClientSettings;

@@ -65,7 +65,7 @@ export type Host = {
 };
 
 /** Results that go out without waiting for the turn's end. */
-const FRAME_RESULTS = 256;
+const FRAME_RESULTS = 512;
 
 /** Records of one client that share an entry or a read round. */
 type Part = { readonly client: Client; readonly batch: Uint8Array; readonly count: number };

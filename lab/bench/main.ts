@@ -15,7 +15,7 @@ import { type BenchDocument, benchTable, type Round, ratiosOf, writeBench } from
 import { type Budget, measureTasks, type TaskResult } from './tasks.ts';
 
 /** Commands that share a log entry at most, as in the experiments' default. */
-const BATCH = 256;
+const BATCH = 512;
 
 const FULL = {
   rounds: 7,
@@ -38,7 +38,7 @@ async function main(words: readonly string[]): Promise<number> {
   const where = surroundings(project);
   const plan = options.quick ? QUICK : FULL;
   // First of all: what later tasks leave to the collector would be weighed as well.
-  const memory = [weighEntries(100_000, 1), weighEntries(4000, BATCH)];
+  const memory = [weighEntries(100_000, 1), weighEntries(2000, BATCH)];
   const tasks: TaskResult[] = [];
   const step = async (what: string, run: () => Promise<TaskResult[]>): Promise<TaskResult[]> => {
     process.stderr.write(`${what} …\n`);

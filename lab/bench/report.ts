@@ -95,7 +95,7 @@ function benchReport(document: BenchDocument): string {
       '3 nodes in worker threads with invariants on, and the clients in a thread of their own.',
       'Each put is an operation of its own (16 B key out of 100,000, 64 B value): encoded, sent',
       'through the link model, checksummed, replicated, applied on all nodes, answered one by one.',
-      'Puts that arrive together share a log entry (§10.2.2), up to 256; the task "an entry per',
+      'Puts that arrive together share a log entry (§10.2.2), up to 512; the task "an entry per',
       'put" is the control without. Bare ports carry 64-byte messages between two threads of the',
       'same process.',
     ].join('\n'),

@@ -82,7 +82,7 @@ const table = {
   ),
 
   window: count(64, 1, 65_536, place('--window', PROTOCOL, 'AppendEntries in flight per follower')),
-  batch: count(256, 1, 65_536, place('--batch', PROTOCOL, 'commands per entry and message')),
+  batch: count(512, 1, 65_536, place('--batch', PROTOCOL, 'commands per entry and message')),
   preVote: onOff(true, place('--prevote', PROTOCOL, 'PreVote, §9.6')),
   checkQuorum: onOff(true, place('--check-quorum', PROTOCOL, 'CheckQuorum, §6.2')),
   stickiness: onOff(true, place('--stickiness', PROTOCOL, 'leader stickiness, §4.2.3')),
