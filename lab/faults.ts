@@ -19,7 +19,7 @@ export type Fault =
   | { kind: 'partition'; groups: readonly (readonly Target[])[] }
   /** Changes settings of the links from `from` to `to`; `*` stands for every node. */
   | { kind: 'link'; from: Target | '*'; to: Target | '*'; settings: Partial<LinkSettings> }
-  /** Resumes, restarts and reconnects everything, and makes all links perfect. */
+  /** Undoes every fault that is in force; the links are as the run began with. */
   | { kind: 'heal' };
 
 /**

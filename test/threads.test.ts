@@ -18,6 +18,7 @@ import type { Status } from '../lab/threads/node-worker.ts';
 import { closeHosts, linkOf, runCell, settingsOf } from '../lab/threads/run.ts';
 import { readDisk } from '../src/storage/shared.ts';
 import type { Stored } from '../src/storage/storage.ts';
+import { PERFECT } from '../src/transport/link.ts';
 import { replay, SEED } from './support/property.ts';
 
 test.after.always(closeHosts);
@@ -282,8 +283,8 @@ test.serial('a killed node comes back with the term, vote and log of its disk', 
   const others = await leaderOf(loaded, back.lastIndex + 20);
   t.not(others.id, id);
   for (const peer of cluster.nodes) {
-    cluster.heal(id, peer);
-    cluster.heal(peer, id);
+    cluster.setLink(id, peer, PERFECT);
+    cluster.setLink(peer, id, PERFECT);
   }
   await until('it has caught up', async () => {
     const status = await statusOf(loaded, id);
@@ -383,7 +384,7 @@ test.serial('two partitions of two: neither commits, and healed they do', async 
   const committed = Math.max(...stuck.map(({ commitIndex }) => commitIndex));
   const still = await cluster.status(false);
   t.true(still.every(({ commitIndex }) => commitIndex <= committed));
-  for (const [a, b] of pairs) cluster.heal(a, b);
+  for (const [a, b] of pairs) cluster.setLink(a, b, PERFECT);
   const leader = await leaderOf(loaded, highest);
   t.true(leader.term > Math.max(...stuck.map(({ term }) => term)) - 1);
   t.true(cluster.counters.messagesDropped > 0);

@@ -219,11 +219,6 @@ export class ThreadCluster {
       this.#order(member, { kind: 'link', peer: to, settings: changed });
   }
 
-  /** Puts the link back to what the cluster began with. */
-  heal(from: NodeId, to: NodeId): void {
-    if (this.#links.has(`${from}->${to}`)) this.setLink(from, to, this.options.link);
-  }
-
   // ---- Clients ----------------------------------------------------------------------------------
 
   /**

@@ -4,6 +4,7 @@
  */
 import { between, chance, fork } from '../../src/raft/random.ts';
 import type { NodeId } from '../../src/raft/types.ts';
+import { PERFECT } from '../../src/transport/link.ts';
 import type { Fault, FaultAction, Target } from '../faults.ts';
 import type { FaultBand } from '../results.ts';
 import type { ThreadCluster } from './cluster.ts';
@@ -69,7 +70,7 @@ export class Nemesis {
     }
   }
 
-  /** Undoes whatever is in force, and what was still to come does not. */
+  /** The end of all faults, those to come and the links' own included: every link is perfect. */
   async heal(): Promise<void> {
     for (const timer of this.#timers) clearTimeout(timer);
     this.#timers.clear();
@@ -78,7 +79,7 @@ export class Nemesis {
     for (const id of nodes) {
       this.#cluster.resume(id);
       await this.#cluster.restart(id);
-      for (const peer of nodes) if (peer !== id) this.#cluster.heal(id, peer);
+      for (const peer of nodes) if (peer !== id) this.#cluster.setLink(id, peer, PERFECT);
     }
   }
 
