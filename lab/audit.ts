@@ -4,8 +4,10 @@
  * with a model of sessions written apart from the state machine's.
  */
 import { OperationReader } from '../src/command.ts';
-import { SESSION_WINDOW } from '../src/kv.ts';
+import { contentDigest, SESSION_WINDOW } from '../src/kv.ts';
 import type { Entry, NodeId } from '../src/raft/types.ts';
+import { ByteTable } from '../src/table.ts';
+import { Model } from './model.ts';
 import type { Status } from './threads/node-worker.ts';
 
 export type Evidence = {
@@ -27,18 +29,25 @@ export type Verdict = {
   readonly audit: string;
 };
 
-/** O(entries × nodes) comparisons of bytes and O(commands) of bookkeeping. */
+/**
+ * O(entries × nodes) comparisons of bytes, O(commands) of bookkeeping, and a model of the store
+ * that executes every command once more.
+ */
 export function audit(evidence: Evidence): Verdict {
-  const complaints: string[] = [];
   const { statuses, logs } = evidence;
-  complaints.push(...leadership(evidence));
+  const longest = longestCommitted(statuses, logs);
+  const replay = replayCommitted(longest);
   const unequal = replicas(statuses);
-  complaints.push(...unequal, ...committedLogs(statuses, logs));
-  const replay = replayCommitted(committed(statuses[0], logs[0]));
   const lost = countLost(evidence.acknowledged, replay.executed);
-  if (lost > 0) complaints.push(`${lost} acknowledged writes are not in the committed log`);
-  const { twice, sentences } = executions(statuses, replay.count);
-  complaints.push(...sentences);
+  const { twice, sentences } = executions(statuses, replay);
+  const complaints = [
+    ...leadership(evidence),
+    ...unequal,
+    ...committedLogs(statuses, logs, longest),
+    ...(lost > 0 ? [`${lost} acknowledged writes are not in the committed log`] : []),
+    ...sentences,
+    ...contents(statuses, longest, replay),
+  ];
   return {
     acknowledgedWritesLost: lost,
     writesAppliedTwice: twice,
@@ -82,26 +91,34 @@ function replicas(statuses: readonly Status[]): string[] {
 }
 
 /** Log Matching (§3.5) on what the disks hold, as far as it is committed. */
-function committedLogs(statuses: readonly Status[], logs: readonly (readonly Entry[])[]): string[] {
+function committedLogs(
+  statuses: readonly Status[],
+  logs: readonly (readonly Entry[])[],
+  longest: readonly Entry[],
+): string[] {
   const complaints: string[] = [];
-  const reference = committed(statuses[0], logs[0]);
   statuses.forEach((status, i) => {
     const log = committed(status, logs[i]);
     if (log.length < status.commitIndex) {
       complaints.push(`${status.id} has ${log.length} of ${status.commitIndex} committed entries`);
     }
-    const common = Math.min(log.length, reference.length);
-    for (let at = 0; at < common; at++) {
-      if (sameEntry(log[at] as Entry, reference[at] as Entry)) continue;
-      complaints.push(`entry ${at + 1} of ${status.id} is not that of ${statuses[0]?.id}`);
-      return;
-    }
+    const differs = log.findIndex((entry, at) => !sameEntry(entry, longest[at] as Entry));
+    if (differs >= 0) complaints.push(`entry ${differs + 1} of ${status.id} differs from others'`);
   });
   return complaints;
 }
 
-function committed(status: Status | undefined, log: readonly Entry[] | undefined): Entry[] {
-  return log?.slice(0, status?.commitIndex ?? 0) ?? [];
+/** The committed entries of the node that knows most of them: what the cluster has promised. */
+function longestCommitted(
+  statuses: readonly Status[],
+  logs: readonly (readonly Entry[])[],
+): readonly Entry[] {
+  const all = statuses.map((status, i) => committed(status, logs[i]));
+  return all.reduce((longest, log) => (log.length > longest.length ? log : longest), []);
+}
+
+function committed(status: Status, log: readonly Entry[] | undefined): readonly Entry[] {
+  return log?.slice(0, status.commitIndex) ?? [];
 }
 
 function sameEntry(a: Entry, b: Entry): boolean {
@@ -113,7 +130,10 @@ function sameEntry(a: Entry, b: Entry): boolean {
 type Replay = {
   /** Per client id: a byte per request number, 1 where a write takes effect. */
   readonly executed: ReadonlyMap<number, Uint8Array>;
-  readonly count: number;
+  /** By index, how many commands have taken effect up to there. */
+  readonly countAt: readonly number[];
+  /** Digest of what a store holds that has executed them. */
+  readonly contentDigest: string;
 };
 
 /**
@@ -124,22 +144,53 @@ type Replay = {
 function replayCommitted(log: readonly Entry[]): Replay {
   const executed = new Map<number, Uint8Array>();
   const lowestPending = new Map<number, number>();
+  const model = new Model();
+  const countAt = [0];
   let count = 0;
   for (const entry of log) {
-    if (entry.kind !== 'command') continue;
-    const command = new OperationReader(entry.command);
-    while (command.next()) {
-      const { clientId, requestNumber } = command;
-      const lowest = Math.max(lowestPending.get(clientId) ?? 0, command.lowestPending);
-      lowestPending.set(clientId, lowest);
-      const seen = withRoom(executed, clientId, requestNumber);
-      if (requestNumber < lowest || requestNumber - lowest >= SESSION_WINDOW) continue;
-      if (seen[requestNumber] === 1) continue;
-      seen[requestNumber] = 1;
-      count++;
+    if (entry.kind === 'command') {
+      const command = new OperationReader(entry.command);
+      while (command.next()) {
+        if (!takesEffect(command, executed, lowestPending)) continue;
+        count++;
+        const { kind } = command;
+        model.execute(kind, text(command.key()), text(command.value()), text(command.expected()));
+      }
     }
+    countAt.push(count);
   }
-  return { executed, count };
+  return { executed, countAt, contentDigest: digestOf(model) };
+}
+
+function takesEffect(
+  command: OperationReader,
+  executed: Map<number, Uint8Array>,
+  lowestPending: Map<number, number>,
+): boolean {
+  const { clientId, requestNumber } = command;
+  const lowest = Math.max(lowestPending.get(clientId) ?? 0, command.lowestPending);
+  lowestPending.set(clientId, lowest);
+  const seen = withRoom(executed, clientId, requestNumber);
+  if (requestNumber < lowest || requestNumber - lowest >= SESSION_WINDOW) return false;
+  if (seen[requestNumber] === 1) return false;
+  seen[requestNumber] = 1;
+  return true;
+}
+
+/** Bytes as a string of as many characters, for the model. */
+function text<T extends Uint8Array | null>(bytes: T): T extends null ? null : string;
+function text(bytes: Uint8Array | null): string | null {
+  if (bytes === null) return null;
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('latin1');
+}
+
+function digestOf(model: Model): string {
+  const table = new ByteTable();
+  for (const [key, value] of model.state) {
+    const record = Buffer.from(key + value, 'latin1');
+    table.set(record, 0, key.length, key.length, value.length);
+  }
+  return contentDigest(table);
 }
 
 function withRoom(
@@ -173,20 +224,33 @@ function countLost(
 }
 
 /**
- * Every node must have executed just as many commands as take effect: more is a retry applied
- * twice.
+ * Every node must have executed just as many commands as take effect up to where it has applied the
+ * log: more is a retry applied twice.
  */
 function executions(
   statuses: readonly Status[],
-  expected: number,
+  { countAt }: Replay,
 ): { twice: number; sentences: string[] } {
   let twice = 0;
   const sentences: string[] = [];
-  for (const { id, executed } of statuses) {
+  for (const { id, executed, lastApplied } of statuses) {
+    const expected = countAt[lastApplied] ?? 0;
     twice = Math.max(twice, executed - expected);
     if (executed !== expected) {
       sentences.push(`${id} has executed ${executed} commands where ${expected} take effect`);
     }
   }
   return { twice, sentences };
+}
+
+/** What a node that has applied all of it holds must be what the model holds. */
+function contents(
+  statuses: readonly Status[],
+  longest: readonly Entry[],
+  { contentDigest: expected }: Replay,
+): string[] {
+  return statuses
+    .filter(({ lastApplied }) => lastApplied === longest.length)
+    .filter(({ contentDigest: found }) => found !== expected)
+    .map(({ id, contentDigest: found }) => `${id} holds ${found}, its log makes ${expected}`);
 }

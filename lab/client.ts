@@ -4,6 +4,7 @@
  * its hints.
  */
 import { type Operation, RecordWriter, ResultReader, type Status } from '../src/command.ts';
+import { SESSION_WINDOW } from '../src/kv.ts';
 import type { NodeId } from '../src/raft/types.ts';
 import { decodeResponse, encodeRequest } from '../src/transport/client-frame.ts';
 import type { Checksum } from '../src/transport/codec.ts';
@@ -45,12 +46,7 @@ type Session = {
 const MAX_REDIRECTS = 3;
 /** A request is repeated after retryMs, then after 2, 4 and from then on 8 times as long. */
 const MAX_DOUBLINGS = 3;
-const REFUSALS: ReadonlySet<Status> = new Set([
-  'notLeader',
-  'notExecuted',
-  'outcomeUnknown',
-  'tooManyPending',
-]);
+const REFUSALS: ReadonlySet<Status> = new Set(['notLeader', 'notExecuted', 'outcomeUnknown']);
 const FRAME_RECORDS = 512;
 
 export class ClusterClient {
@@ -157,6 +153,11 @@ export class ClusterClient {
 
   #enqueue(session: Session, pending: Pending): void {
     const { operation, requestNumber } = pending;
+    if (requestNumber - session.lowestPending >= SESSION_WINDOW) {
+      // The session would refuse it: it waits here, to be sent with a later sweep.
+      pending.retryAtUs = 0;
+      return;
+    }
     const records = operation.kind === 'get' ? this.#reads : this.#writes;
     const { clientId, lowestPending } = session;
     records.operation(operation, { clientId, requestNumber, lowestPending });
@@ -177,6 +178,9 @@ export class ClusterClient {
       const pending = session.pending[requestNumber & (session.pending.length - 1)];
       // The answer to a repetition whose first answer came meanwhile.
       if (pending === undefined || pending.requestNumber !== requestNumber) continue;
+      // Beyond the session's window; it is sent again in its turn, and until then nothing has
+      // happened.
+      if (result.status === 'tooManyPending') continue;
       if (isRefusal(result.status)) this.#retry(session, pending, from, response.leaderId);
       else {
         const { status, index } = result;

@@ -262,16 +262,21 @@ export class ResultReader {
   }
 }
 
-/** Where a batch may be split: the offset and count of its first records, at most `countMax`. */
+/** Where a batch may be split: the end and number of the records from `from` on that fit. */
 export function splitBatch(
   batch: Uint8Array,
   from: number,
   countMax: number,
+  bytesMax: number,
 ): { end: number; count: number } {
   const reader = new OperationReader(batch.subarray(from));
   let count = 0;
-  while (count < countMax && reader.next()) count++;
-  return { end: from + reader.end, count };
+  let end = 0;
+  while (count < countMax && reader.next() && reader.end <= bytesMax) {
+    count++;
+    end = reader.end;
+  }
+  return { end: from + end, count };
 }
 
 /** Short runs are copied by hand: a view of them would cost more than the bytes. */

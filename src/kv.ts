@@ -57,6 +57,11 @@ export class Kv {
     }
   }
 
+  /** A digest of keys and values alone. O(n). */
+  contentDigest(): string {
+    return contentDigest(this.#table);
+  }
+
   /**
    * A digest of keys, values and sessions: equal on servers that have applied the same entries.
    * O(n).
@@ -70,7 +75,7 @@ export class Kv {
         (sessions + (clientId % 0xffff_ffff) * 31 + session.lowestPending * 17 + answers) %
         0xffff_ffff;
     }
-    return `${this.#table.size}:${this.#table.digest().toString(16)}:${sessions.toString(16)}`;
+    return `${this.contentDigest()}:${sessions.toString(16)}`;
   }
 
   entries(): Generator<[key: Uint8Array, value: Uint8Array]> {
@@ -159,6 +164,11 @@ export class Kv {
       this.#table.delete(bytes, keyStart, keyLength);
     }
   }
+}
+
+/** Of any table of keys and values, so that a model of the store can be compared with it. */
+export function contentDigest(table: ByteTable): string {
+  return `${table.size}:${table.digest().toString(16)}`;
 }
 
 function found(value: Uint8Array | null, index: number): Result {

@@ -83,6 +83,7 @@ export class Node {
   /** What came in during this turn. */
   #writes: Part[] = [];
   #writeCount = 0;
+  #writeBytes = 0;
   #reads: Part[] = [];
   readonly #toDeliver = new Set<Client>();
 
@@ -93,8 +94,8 @@ export class Node {
   readonly #proposals = new Map<number, readonly Part[]>();
   readonly #entries = new Map<Index, PendingEntry>();
   readonly #readBatches = new Map<number, readonly Part[]>();
-  /** Confirmed reads that wait for their index to be applied, in the order of their indexes. */
-  readonly #readable: { index: Index; parts: readonly Part[] }[] = [];
+  /** Confirmed reads that wait for their index to be applied. */
+  #readable: { index: Index; parts: readonly Part[] }[] = [];
 
   #persisting = false;
   #changes: PersistChange[] = [];
@@ -146,7 +147,11 @@ export class Node {
     this.#writeCount += count;
     // A full entry does not wait for the turn's end: the followers work on it while the next one
     // fills.
-    if (this.#writeCount >= this.options.batchCommands) this.#proposeAll();
+    this.#writeBytes += batch.byteLength;
+    const { batchCommands, settings } = this.options;
+    if (this.#writeCount >= batchCommands || this.#writeBytes >= settings.batchBytes) {
+      this.#proposeAll();
+    }
   }
 
   /** Linearizable reads of one client (§6.4). */
@@ -171,29 +176,39 @@ export class Node {
     const parts = this.#writes;
     this.#writes = [];
     this.#writeCount = 0;
+    this.#writeBytes = 0;
     for (const group of this.#group(parts)) this.#propose(group);
   }
 
-  /** §10.2.2: commands that came in together share an entry, up to `batchCommands`. */
+  /** §10.2.2: commands that came in together share an entry, within bounds of number and bytes. */
   *#group(parts: readonly Part[]): Generator<Part[]> {
-    const { batchCommands } = this.options;
+    const { batchCommands, settings } = this.options;
     let group: Part[] = [];
-    let room = batchCommands;
-    for (const part of parts) {
+    let commandsLeft = batchCommands;
+    let bytesLeft = settings.batchBytes;
+    for (const { client, batch, count } of parts) {
       let from = 0;
-      let left = part.count;
-      while (left > room) {
-        const { end, count } = splitBatch(part.batch, from, room);
-        group.push({ client: part.client, batch: part.batch.subarray(from, end), count });
-        yield group;
-        group = [];
-        room = batchCommands;
-        from = end;
-        left -= count;
+      let left = count;
+      while (left > 0) {
+        const whole = left <= commandsLeft && batch.byteLength - from <= bytesLeft;
+        let fitting = whole
+          ? { end: batch.byteLength, count: left }
+          : splitBatch(batch, from, commandsLeft, bytesLeft);
+        if (fitting.count === 0 && group.length > 0) {
+          yield group;
+          group = [];
+          commandsLeft = batchCommands;
+          bytesLeft = settings.batchBytes;
+          continue;
+        }
+        // A single command beyond the bound has an entry of its own.
+        if (fitting.count === 0) fitting = splitBatch(batch, from, 1, Number.POSITIVE_INFINITY);
+        group.push({ client, batch: batch.subarray(from, fitting.end), count: fitting.count });
+        commandsLeft -= fitting.count;
+        bytesLeft -= fitting.end - from;
+        from = fitting.end;
+        left -= fitting.count;
       }
-      if (left === 0) continue;
-      group.push({ client: part.client, batch: part.batch.subarray(from), count: left });
-      room -= left;
     }
     if (group.length > 0) yield group;
   }
@@ -338,13 +353,13 @@ export class Node {
     if (last === undefined) return;
     this.#appliedIndex = last.index;
     this.#enqueue({ kind: 'applied', nowUs: this.#host.clock.nowUs(), index: last.index });
-    let served = 0;
-    for (const { index, parts } of this.#readable) {
-      if (index > last.index) break;
-      this.#serve(parts);
-      served++;
+    if (this.#readable.length === 0) return;
+    const readable = this.#readable;
+    this.#readable = [];
+    for (const read of readable) {
+      if (read.index <= last.index) this.#serve(read.parts);
+      else this.#readable.push(read);
     }
-    if (served > 0) this.#readable.splice(0, served);
   }
 
   #applyEntry(entry: Entry): void {

@@ -8,6 +8,7 @@ import test from 'ava';
 import fc from 'fast-check';
 import { audit, type Evidence } from '../lab/audit.ts';
 import type { Status } from '../lab/threads/node-worker.ts';
+import type { OperationKind } from '../src/command.ts';
 import { Kv } from '../src/kv.ts';
 import type { Entry } from '../src/raft/types.ts';
 import { always } from './support/property.ts';
@@ -36,6 +37,15 @@ function told(...requestNumbers: readonly number[]): Uint8Array {
   return bytes;
 }
 
+/** What a state machine holds that has executed a log. */
+function contentOf(log: readonly Entry[]): string {
+  const kv = new Kv();
+  for (const entry of log) {
+    if (entry.kind === 'command') kv.apply(entry.index, entry.command, null);
+  }
+  return kv.contentDigest();
+}
+
 function statusOf(id: string, log: readonly Entry[], executed: number, digest = 'd'): Status {
   return {
     id,
@@ -47,6 +57,7 @@ function statusOf(id: string, log: readonly Entry[], executed: number, digest = 
     lastIndex: log.length,
     executed,
     digest,
+    contentDigest: contentOf(log),
     heapBytes: 1,
   };
 }
@@ -159,7 +170,7 @@ test('committed logs that differ are found: in a command, a term, a kind, or a l
   ];
   for (const other of others) {
     const logs = [LOG, LOG, [...LOG.slice(0, 3), other]];
-    t.regex(audit({ ...CLEAN, logs }).audit, /entry 4 of n3 is not that of n1/);
+    t.regex(audit({ ...CLEAN, logs }).audit, /entry 4 of n3 differs/);
   }
   const short = audit({ ...CLEAN, logs: [LOG, LOG.slice(0, 3), LOG] });
   t.regex(short.audit, /n2 has 3 of 4 committed entries/);
@@ -232,4 +243,44 @@ test('the audit counts effects as the state machine does, by a model of its own'
     }),
     300,
   );
+});
+
+test('a node that is behind is judged by what it has applied', (t) => {
+  const behind = { commitIndex: 3, lastApplied: 3, executed: 3, contentDigest: 'of index 3' };
+  const verdict = audit(withStatus('n1', behind));
+  t.is(verdict.acknowledgedWritesLost, 0);
+  t.is(verdict.writesAppliedTwice, 0);
+  t.is(verdict.audit, 'n2 has applied 4 and n1 3; n3 has applied 4 and n1 3');
+});
+
+test('a node that holds something else than its log makes is found', (t) => {
+  const statuses = CLEAN.statuses.map((status) => ({ ...status, contentDigest: '1:bad' }));
+  t.regex(audit({ ...CLEAN, statuses }).audit, /n1 holds 1:bad, its log makes /);
+});
+
+test('the model of the audit agrees with the state machine on every operation', (t) => {
+  const of = (
+    kind: OperationKind,
+    number: number,
+    value: string | null = null,
+    expected: string | null = null,
+  ): Command => [operation(kind, `k${number % 3}`, value, expected), by(1, number)];
+  const kinds = ['put', 'create', 'update', 'delete', 'cas', 'create', 'cas', 'get'] as const;
+  const commands = Array.from({ length: 64 }, (_, i) => {
+    const value = i % 5 === 0 ? null : `v${i}`;
+    return of(
+      kinds[(i * 7) % kinds.length] ?? 'get',
+      i + 1,
+      value,
+      i % 2 === 0 ? null : `v${i - 3}`,
+    );
+  });
+  const log = logOf(...commands.map((command) => [command]));
+  const verdict = audit({
+    statuses: NODES.map((id) => statusOf(id, log, 64)),
+    logs: NODES.map(() => log),
+    acknowledged: [],
+    nodes: NODES,
+  });
+  t.is(verdict.audit, 'ok');
 });

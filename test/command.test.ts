@@ -113,7 +113,7 @@ test('a batch is split between records, and the parts make up the whole', (t) =>
       const batch = within(batchOf(commands));
       const parts: Command[][] = [];
       for (let from = 0; from < batch.byteLength; ) {
-        const { end, count } = splitBatch(batch, from, countMax);
+        const { end, count } = splitBatch(batch, from, countMax, Number.POSITIVE_INFINITY);
         const part = commandsOf(batch.subarray(from, end));
         if (part.length !== count || count === 0) return false;
         parts.push(part);
@@ -124,7 +124,10 @@ test('a batch is split between records, and the parts make up the whole', (t) =>
     }),
     300,
   );
-  t.deepEqual(splitBatch(batchOf([[operation('get', 'k'), by(1, 1)]]), 0, 0), { end: 0, count: 0 });
+  t.deepEqual(splitBatch(batchOf([[operation('get', 'k'), by(1, 1)]]), 0, 0, 99), {
+    end: 0,
+    count: 0,
+  });
 });
 
 /** Cuts a batch at every length; reads what is left up to the first complaint. */
@@ -168,7 +171,7 @@ test('a batch cut short throws RangeError wherever it is cut, but between record
 
 test('a split of a batch cut short throws as well', (t) => {
   const batch = batchOf([[operation('put', 'key', 'value'), by(1, 1)]]);
-  t.throws(() => splitBatch(batch.subarray(0, -1), 0, 4), { instanceOf: RangeError });
+  t.throws(() => splitBatch(batch.subarray(0, -1), 0, 4, 999), { instanceOf: RangeError });
 });
 
 test('kinds and statuses that nobody defined are refused', (t) => {

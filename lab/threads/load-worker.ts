@@ -69,14 +69,11 @@ class Load {
         this.#clients.connect(order.node, order.port);
         break;
       case 'start':
-        this.#start();
+        this.#warmUp();
         break;
-      case 'measure': {
-        const startUs = nowUs();
-        this.#recorder.measure(startUs, startUs + order.durationMs * 1000);
-        setTimeout(() => this.#endMeasurement(), order.durationMs);
+      case 'measure':
+        this.#measure(order.durationMs);
         break;
-      }
       case 'stop':
         this.#endWorkload();
         this.#clients.stop();
@@ -86,8 +83,27 @@ class Load {
     }
   }
 
-  #start(): void {
-    const { workload, seed } = this.#task;
+  /**
+   * An open loop is warmed up by a closed one: what it would let pile up until there is a leader
+   * belongs to no measurement.
+   */
+  #warmUp(): void {
+    const { workload } = this.#task;
+    this.#run(workload.rate === null ? workload : { ...workload, rate: null, outstanding: 1 });
+  }
+
+  #measure(durationMs: number): void {
+    const startUs = nowUs();
+    this.#recorder.measure(startUs, startUs + durationMs * 1000);
+    setTimeout(() => this.#endMeasurement(), durationMs);
+    const { workload } = this.#task;
+    if (workload.rate === null) return;
+    this.#endWorkload();
+    this.#run(workload);
+  }
+
+  #run(workload: Workload): void {
+    const { seed } = this.#task;
     this.#endWorkload = startWorkload(workload, seed, this.#clients, (completion) => {
       if (!this.#served && completion.outcome.kind === 'ok') {
         this.#served = true;

@@ -53,6 +53,8 @@ export class Nemesis {
   readonly #cluster: ThreadCluster;
   readonly #timers = new Set<NodeJS.Timeout>();
   readonly #open = new Map<FaultBand, () => void>();
+  /** By link, the partitions in force that cut it. */
+  readonly #cuts = new Map<string, number>();
   #startMs = 0;
 
   constructor(cluster: ThreadCluster) {
@@ -97,13 +99,13 @@ export class Nemesis {
     switch (fault.kind) {
       case 'crash': {
         const id = this.#resolve(fault.node);
-        if (id === null) return () => {};
+        if (id === null || cluster.state(id) === 'crashed') return () => {};
         void cluster.crash(id);
         return this.#band('crash', [id], () => void cluster.restart(id));
       }
       case 'pause': {
         const id = this.#resolve(fault.node);
-        if (id === null) return () => {};
+        if (id === null || cluster.state(id) !== 'running') return () => {};
         cluster.pause(id);
         return this.#band('pause', [id], () => cluster.resume(id));
       }
@@ -124,14 +126,14 @@ export class Nemesis {
   }
 
   #partition(groups: readonly (readonly Target[])[]): () => void {
-    const cluster = this.#cluster;
     const named = groups.map((group) => group.flatMap((target) => this.#resolve(target) ?? []));
     const groupOf = (id: NodeId): number => named.findIndex((group) => group.includes(id));
     // Nodes that no group names are together, as the rest.
     const pairs = this.#pairs().filter(([from, to]) => groupOf(from) !== groupOf(to));
-    for (const [from, to] of pairs) cluster.setLink(from, to, { cut: true });
+    if (pairs.length === 0) return () => {};
+    for (const pair of pairs) this.#cut(pair, 1);
     return this.#band('partition', named.flat(), () => {
-      for (const [from, to] of pairs) cluster.setLink(from, to, { cut: false });
+      for (const pair of pairs) this.#cut(pair, -1);
     });
   }
 
@@ -149,18 +151,28 @@ export class Nemesis {
     });
   }
 
+  /** Partitions may overlap: a link is whole again when the last of them has ended. */
+  #cut([from, to]: readonly [NodeId, NodeId], change: 1 | -1): void {
+    const name = `${from}->${to}`;
+    const cuts = (this.#cuts.get(name) ?? 0) + change;
+    this.#cuts.set(name, cuts);
+    this.#cluster.setLink(from, to, { cut: cuts > 0 });
+  }
+
   #pairs(): [NodeId, NodeId][] {
     const { nodes } = this.#cluster;
     return nodes.flatMap((a) => nodes.filter((b) => b !== a).map((b): [NodeId, NodeId] => [a, b]));
   }
 
+  /**
+   * The node meant, or `null` if there is none or it is down already: a fault strikes the living.
+   */
   #resolve(target: Target): NodeId | null {
     const { leaderId, nodes } = this.#cluster;
-    if (target === 'leader') return leaderId;
-    if (target === 'follower') {
-      const running = (id: NodeId): boolean => this.#cluster.state(id) === 'running';
-      return nodes.find((id) => id !== leaderId && running(id)) ?? leaderId;
-    }
+    const running = nodes.filter((id) => this.#cluster.state(id) === 'running');
+    if (target === 'leader')
+      return leaderId !== null && running.includes(leaderId) ? leaderId : null;
+    if (target === 'follower') return running.find((id) => id !== leaderId) ?? leaderId;
     return target;
   }
 

@@ -76,6 +76,8 @@ export type Status = {
   readonly executed: number;
   /** Digest of the state machine, if asked for. */
   readonly digest: string | null;
+  /** The same without sessions. */
+  readonly contentDigest: string | null;
   readonly heapBytes: number;
 };
 
@@ -163,8 +165,9 @@ class NodeThread {
   }
 
   #connect(peer: NodeId, port: MessagePort, settings: LinkSettings): void {
-    const { id, seed } = this.#task;
-    const link = this.#channels.get(peer)?.link ?? createLink(seed, `${id}->${peer}`);
+    const { id, incarnation, seed } = this.#task;
+    const name = `${id}->${peer} ${incarnation}`;
+    const link = this.#channels.get(peer)?.link ?? createLink(seed, name);
     const channel = new Channel(port, link, settings, this.#delays, nowUs);
     channel.ondrained = this.#flush;
     this.#channels.set(peer, channel);
@@ -245,6 +248,7 @@ class NodeThread {
       lastIndex: lastIndex(state.persistent.log),
       executed: this.#kv.counters.executed,
       digest: digest ? this.#kv.digest() : null,
+      contentDigest: digest ? this.#kv.contentDigest() : null,
       heapBytes: process.memoryUsage().heapUsed,
     };
   }

@@ -27,7 +27,7 @@ const textDecoder = new TextDecoder('utf-8', { ignoreBOM: true });
 const NO_BYTES = new Uint8Array(0);
 
 /** A blank disk. Address space is reserved up to `maxBytes`; memory is used as it fills. */
-export function createDisk(maxBytes = 1 << 30): SharedArrayBuffer {
+export function createDisk(maxBytes = 4 * 2 ** 30): SharedArrayBuffer {
   return new SharedArrayBuffer(INITIAL_BYTES, { maxByteLength: maxBytes });
 }
 
