@@ -7,8 +7,8 @@ export default {
       'compete for them; a cluster of machines would lose less.',
     'The channel is in memory: without the faults asked for it has no delay of its own.',
     "A node's storage is memory that outlives its thread, not a disk.",
-    'Nothing below Raft repeats a lost message, as TCP would. Heartbeats do, every 50 ms, so with ' +
-      'one operation outstanding a loss may cost that much and more.',
+    'Nothing below Raft repeats a lost message, as TCP would. Heartbeats do, every 50 ms, so ' +
+      'with one operation outstanding a loss may cost that much and more.',
     'Each point is the mean of a few short trials; the intervals say how far that carries.',
   ],
   host: 'threads',

@@ -150,11 +150,21 @@ function replayCommitted(log: readonly Entry[]): Replay {
   for (const entry of log) {
     if (entry.kind === 'command') {
       const command = new OperationReader(entry.command);
+      const { buffer, byteOffset, byteLength } = entry.command;
+      const bytes = Buffer.from(buffer, byteOffset, byteLength);
+      // A string of as many characters as bytes.
+      const text = (start: number, end: number): string => bytes.toString('latin1', start, end);
       while (command.next()) {
         if (!takesEffect(command, executed, lowestPending)) continue;
         count++;
-        const { kind } = command;
-        model.execute(kind, text(command.key()), text(command.value()), text(command.expected()));
+        const { kind, keyStart, valueStart, hasValue, hasExpected } = command;
+        const valueEnd = valueStart + command.valueLength;
+        model.execute(
+          kind,
+          text(keyStart, valueStart),
+          hasValue ? text(valueStart, valueEnd) : null,
+          hasExpected ? text(valueEnd, valueEnd + command.expectedLength) : null,
+        );
       }
     }
     countAt.push(count);
@@ -175,13 +185,6 @@ function takesEffect(
   if (seen[requestNumber] === 1) return false;
   seen[requestNumber] = 1;
   return true;
-}
-
-/** Bytes as a string of as many characters, for the model. */
-function text<T extends Uint8Array | null>(bytes: T): T extends null ? null : string;
-function text(bytes: Uint8Array | null): string | null {
-  if (bytes === null) return null;
-  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('latin1');
 }
 
 function digestOf(model: Model): string {
