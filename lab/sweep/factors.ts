@@ -144,7 +144,7 @@ export function withDefaults(values: Readonly<Record<string, FactorValue>>): Cel
   const factors: Record<string, FactorValue> = {};
   for (const name of FACTOR_NAMES) factors[name] = FACTORS[name].fallback;
   for (const [name, value] of Object.entries(values)) {
-    if (!isFactorName(name)) throw new Error(`factor '${name}': not in lab/factors.ts`);
+    if (!isFactorName(name)) throw new Error(`factor '${name}': not in lab/sweep/factors.ts`);
     if (!isFactorValue(name, value)) {
       throw new Error(`factor ${name} is ${String(value)}; allowed: ${FACTORS[name].allowed}`);
     }
