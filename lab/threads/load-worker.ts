@@ -58,7 +58,7 @@ class Load {
     this.#done = done;
     const { requestTimeoutMs, retryMs, seed, workload } = task;
     const settings = { clients: workload.clients, requestTimeoutMs, retryMs };
-    this.#recorder = new Recorder(workload.clients, task.withTimeline);
+    this.#recorder = new Recorder(workload.clients, task.withTimeline, workload.rate !== null);
     this.#clients = new ClientThread(settings, seed, () => this.#finishIfDrained());
     control.on('message', (order: LoadOrder) => this.#obey(order));
   }

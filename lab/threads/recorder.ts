@@ -33,13 +33,15 @@ export class Recorder {
   readonly #latencies = createHistogram();
   readonly #acknowledged: Uint8Array[];
   readonly #buckets: Bucket[] | null;
+  readonly #openLoop: boolean;
   #startUs = Number.POSITIVE_INFINITY;
   #endUs = Number.POSITIVE_INFINITY;
   #completed = 0;
   #failed = 0;
   #unknown = 0;
 
-  constructor(clients: number, withTimeline: boolean) {
+  constructor(clients: number, withTimeline: boolean, openLoop: boolean) {
+    this.#openLoop = openLoop;
     this.#acknowledged = Array.from({ length: clients }, () => new Uint8Array(1024));
     this.#buckets = withTimeline ? [] : null;
   }
@@ -56,7 +58,9 @@ export class Recorder {
     // A request due within the window counts whenever it ends, so that a stall at its end shows.
     const due = intendedUs >= this.#startUs && intendedUs < this.#endUs;
     if (outcome.kind === 'ok') {
-      if (completedUs >= this.#startUs && completedUs < this.#endUs) this.#completed++;
+      // In an open loop what fell due before the window was the warm-up's, and no arrival.
+      const counts = due || !this.#openLoop;
+      if (counts && completedUs >= this.#startUs && completedUs < this.#endUs) this.#completed++;
       if (due) this.#latencies.record(Math.max(1, completedUs - intendedUs));
       this.#addToTimeline(completedUs, completedUs - intendedUs);
     } else if (due) {
