@@ -1,7 +1,7 @@
 /**
  * The end of every trial: with all faults healed, is what the clients were told still true? Judged
- * from outside: from the disks, from what each client was told, and from the nodes' own counts,
- * with a model of sessions written apart from the state machine's.
+ * from outside: from the disks, from what each client was told, and from the nodes' own counts and
+ * digests, with a model of sessions and one of the store, written apart from the state machine.
  */
 import { OperationReader } from '../src/command.ts';
 import { contentDigest, SESSION_WINDOW } from '../src/kv.ts';

@@ -11,7 +11,7 @@
  * Kiefer and Wolfowitz.
  */
 import assert from 'node:assert/strict';
-import test, { type ExecutionContext } from 'ava';
+import test from 'ava';
 import fc from 'fast-check';
 import { normalTable, paretoTable } from '../scripts/distributions.ts';
 import { fork, nextUint32 } from '../src/raft/random.ts';
@@ -35,9 +35,8 @@ import {
   PERFECT,
   queuedBytes,
 } from '../src/transport/link.ts';
+import { always, near, replay, SEED, SIGMAS } from './support/property.ts';
 
-const SEED = 20_261_122;
-const SIGMAS = 5;
 const BYTES = 100;
 
 /** Offers messages `gapUs` apart and returns what arrived of each. */
@@ -50,33 +49,6 @@ function offer(
   return Array.from({ length: count }, (_, i) =>
     deliveries(settings, link, fromUs + i * gapUs, bytes),
   );
-}
-
-function replay(t: ExecutionContext): string {
-  return `seed ${SEED}; replay: npx ava test/link.test.ts --match '${t.title}'`;
-}
-
-function near(
-  t: ExecutionContext,
-  what: string,
-  actual: number,
-  expected: number,
-  bound: number,
-): void {
-  t.true(
-    Math.abs(actual - expected) <= bound,
-    `${what}: expected ${expected} ± ${bound}, got ${actual} (${replay(t)})`,
-  );
-}
-
-/** Has fast-check look for a counterexample; the failure prints it shrunk, with its replay. */
-function always<Arguments>(
-  t: ExecutionContext,
-  property: fc.IProperty<Arguments>,
-  numRuns = 100,
-): void {
-  const details = fc.check(property, { seed: SEED, numRuns });
-  t.false(details.failed, `${fc.defaultReportMessage(details)}\n${replay(t)}`);
 }
 
 /** 5 sigma of a share counted in n independent trials: 5 · √(p (1 - p) / n). */
