@@ -3,11 +3,11 @@
  * from outside: from the disks, from what each client was told, and from the nodes' own counts and
  * digests, with a model of sessions and one of the store, written apart from the state machine.
  */
-import { OperationReader } from '../src/command.ts';
-import { contentDigest, SESSION_WINDOW } from '../src/kv.ts';
+import { contentDigest } from '../src/kv.ts';
 import type { Entry, NodeId } from '../src/raft/types.ts';
 import { ByteTable } from '../src/table.ts';
-import { Model } from './model.ts';
+import type { Model } from './model.ts';
+import { countLost, type Replay, replayCommitted, type TextOf } from './replay.ts';
 import type { Status } from './threads/node-worker.ts';
 
 export type Evidence = {
@@ -36,7 +36,8 @@ export type Verdict = {
 export function audit(evidence: Evidence): Verdict {
   const { statuses, logs } = evidence;
   const longest = longestCommitted(statuses, logs);
-  const replay = replayCommitted(longest);
+  const replay = replayCommitted(longest, latin1Reader());
+  const expected = digestOf(replay.model);
   const unequal = replicas(statuses);
   const lost = countLost(evidence.acknowledged, replay.executed);
   const { twice, sentences } = executions(statuses, replay);
@@ -46,7 +47,7 @@ export function audit(evidence: Evidence): Verdict {
     ...committedLogs(statuses, logs, longest),
     ...(lost > 0 ? [`${lost} acknowledged writes are not in the committed log`] : []),
     ...sentences,
-    ...contents(statuses, longest, replay),
+    ...contents(statuses, longest, expected),
   ];
   return {
     acknowledgedWritesLost: lost,
@@ -127,64 +128,15 @@ function sameEntry(a: Entry, b: Entry): boolean {
   return Buffer.compare(a.command, b.command) === 0;
 }
 
-type Replay = {
-  /** Per client id: a byte per request number, 1 where a write takes effect. */
-  readonly executed: ReadonlyMap<number, Uint8Array>;
-  /** By index, how many commands have taken effect up to there. */
-  readonly countAt: readonly number[];
-  /** Digest of what a store holds that has executed them. */
-  readonly contentDigest: string;
-};
-
-/**
- * Which commands of a log take effect, by the rule of §6.3 alone: the first of each client and
- * request number, unless the client had by then declared that it waits for it no longer, or is
- * further ahead of what it still waits for than a session keeps answers.
- */
-function replayCommitted(log: readonly Entry[]): Replay {
-  const executed = new Map<number, Uint8Array>();
-  const lowestPending = new Map<number, number>();
-  const model = new Model();
-  const countAt = [0];
-  let count = 0;
-  for (const entry of log) {
-    if (entry.kind === 'command') {
-      const command = new OperationReader(entry.command);
-      const { buffer, byteOffset, byteLength } = entry.command;
-      const bytes = Buffer.from(buffer, byteOffset, byteLength);
-      // A string of as many characters as bytes.
-      const text = (start: number, end: number): string => bytes.toString('latin1', start, end);
-      while (command.next()) {
-        if (!takesEffect(command, executed, lowestPending)) continue;
-        count++;
-        const { kind, keyStart, valueStart, hasValue, hasExpected } = command;
-        const valueEnd = valueStart + command.valueLength;
-        model.execute(
-          kind,
-          text(keyStart, valueStart),
-          hasValue ? text(valueStart, valueEnd) : null,
-          hasExpected ? text(valueEnd, valueEnd + command.expectedLength) : null,
-        );
-      }
-    }
-    countAt.push(count);
-  }
-  return { executed, countAt, contentDigest: digestOf(model) };
-}
-
-function takesEffect(
-  command: OperationReader,
-  executed: Map<number, Uint8Array>,
-  lowestPending: Map<number, number>,
-): boolean {
-  const { clientId, requestNumber } = command;
-  const lowest = Math.max(lowestPending.get(clientId) ?? 0, command.lowestPending);
-  lowestPending.set(clientId, lowest);
-  const seen = withRoom(executed, clientId, requestNumber);
-  if (requestNumber < lowest || requestNumber - lowest >= SESSION_WINDOW) return false;
-  if (seen[requestNumber] === 1) return false;
-  seen[requestNumber] = 1;
-  return true;
+/** A string of as many characters as bytes; the commands of one entry share a buffer. */
+function latin1Reader(): TextOf {
+  let last: Uint8Array | null = null;
+  let buffer: Buffer = Buffer.alloc(0);
+  return (bytes, start, end) => {
+    if (bytes !== last) buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    last = bytes;
+    return buffer.toString('latin1', start, end);
+  };
 }
 
 function digestOf(model: Model): string {
@@ -194,36 +146,6 @@ function digestOf(model: Model): string {
     table.set(record, 0, key.length, key.length, value.length);
   }
   return contentDigest(table);
-}
-
-function withRoom(
-  executed: Map<number, Uint8Array>,
-  clientId: number,
-  requestNumber: number,
-): Uint8Array {
-  const seen = executed.get(clientId) ?? new Uint8Array(1024);
-  if (requestNumber < seen.byteLength) {
-    executed.set(clientId, seen);
-    return seen;
-  }
-  const grown = new Uint8Array(Math.max(seen.byteLength * 2, requestNumber + 1));
-  grown.set(seen);
-  executed.set(clientId, grown);
-  return grown;
-}
-
-function countLost(
-  acknowledged: readonly Uint8Array[],
-  executed: ReadonlyMap<number, Uint8Array>,
-): number {
-  let lost = 0;
-  acknowledged.forEach((told, client) => {
-    const seen = executed.get(client + 1);
-    for (let requestNumber = 1; requestNumber < told.byteLength; requestNumber++) {
-      if (told[requestNumber] === 1 && seen?.[requestNumber] !== 1) lost++;
-    }
-  });
-  return lost;
 }
 
 /**
@@ -250,7 +172,7 @@ function executions(
 function contents(
   statuses: readonly Status[],
   longest: readonly Entry[],
-  { contentDigest: expected }: Replay,
+  expected: string,
 ): string[] {
   return statuses
     .filter(({ lastApplied }) => lastApplied === longest.length)

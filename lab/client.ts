@@ -13,6 +13,8 @@ import type { Outcome } from './cluster.ts';
 
 export type ClientSettings = {
   readonly clients: number;
+  /** The clients' ids count from here; 1 if left out. */
+  readonly firstClientId?: number;
   /** A request is given up after this long. */
   readonly requestTimeoutMs: number;
   /**
@@ -48,6 +50,7 @@ const MAX_REDIRECTS = 3;
 const MAX_DOUBLINGS = 3;
 const REFUSALS: ReadonlySet<Status> = new Set(['notLeader', 'notExecuted', 'outcomeUnknown']);
 const FRAME_RECORDS = 512;
+const FIRST_BUFFER_BYTES = 1024;
 
 export class ClusterClient {
   readonly #settings: ClientSettings;
@@ -56,8 +59,9 @@ export class ClusterClient {
   readonly #checksum: Checksum;
   readonly #sockets = new Map<NodeId, Socket>();
   readonly #sessions: Session[] = [];
-  readonly #writes = new RecordWriter();
-  readonly #reads = new RecordWriter();
+  readonly #writes = new RecordWriter(FIRST_BUFFER_BYTES);
+  readonly #reads = new RecordWriter(FIRST_BUFFER_BYTES);
+  readonly #firstClientId: number;
   #target: NodeId | null = null;
   #pendingCount = 0;
 
@@ -72,7 +76,9 @@ export class ClusterClient {
     this.#nowUs = nowUs;
     this.#flushSoon = flushSoon;
     this.#checksum = checksum;
-    for (let clientId = 1; clientId <= settings.clients; clientId++) {
+    this.#firstClientId = settings.firstClientId ?? 1;
+    for (let i = 0; i < settings.clients; i++) {
+      const clientId = this.#firstClientId + i;
       const pending = new Array<Pending | undefined>(16).fill(undefined);
       this.#sessions.push({ clientId, nextRequestNumber: 1, lowestPending: 1, pending });
     }
@@ -172,7 +178,7 @@ export class ClusterClient {
     if (response === null) return;
     const result = new ResultReader(response.results);
     while (result.next()) {
-      const session = this.#sessions[result.clientId - 1];
+      const session = this.#sessions[result.clientId - this.#firstClientId];
       if (session === undefined) continue;
       const { requestNumber } = result;
       const pending = session.pending[requestNumber & (session.pending.length - 1)];

@@ -5,35 +5,50 @@
  */
 import type { OperationKind } from '../src/command.ts';
 
+/** What an operation does to its key and answers; `null` is absent throughout. */
+export type ModelStep = {
+  readonly after: string | null;
+  readonly status: 'ok' | 'notFound' | 'alreadyExists' | 'mismatch';
+  /**
+   * What was found: by get, delete and update, by a create that finds the key, and by a cas that
+   * does not match. Others do not tell.
+   */
+  readonly found: string | null;
+};
+
+/** One operation on a key that holds `before`. */
+export function executeOn(
+  before: string | null,
+  kind: OperationKind,
+  value: string | null,
+  expected: string | null,
+): ModelStep {
+  switch (kind) {
+    case 'get':
+      return { after: before, status: before === null ? 'notFound' : 'ok', found: before };
+    case 'put':
+      return { after: value, status: 'ok', found: null };
+    case 'delete':
+      return { after: null, status: before === null ? 'notFound' : 'ok', found: before };
+    case 'create':
+      if (before !== null) return { after: before, status: 'alreadyExists', found: before };
+      return { after: value, status: 'ok', found: null };
+    case 'update':
+      if (before === null) return { after: null, status: 'notFound', found: null };
+      return { after: value, status: 'ok', found: before };
+    case 'cas':
+      if (before !== expected) return { after: before, status: 'mismatch', found: before };
+      return { after: value, status: 'ok', found: null };
+  }
+}
+
 export class Model {
   readonly state = new Map<string, string>();
 
   /** `null` means absent: as a value to store, to expect, or to find. */
   execute(kind: OperationKind, key: string, value: string | null, expected: string | null): void {
-    const present = this.state.has(key);
-    switch (kind) {
-      case 'get':
-        break;
-      case 'put':
-        this.#store(key, value);
-        break;
-      case 'delete':
-        this.state.delete(key);
-        break;
-      case 'create':
-        if (!present) this.#store(key, value);
-        break;
-      case 'update':
-        if (present) this.#store(key, value);
-        break;
-      case 'cas':
-        if ((this.state.get(key) ?? null) === expected) this.#store(key, value);
-        break;
-    }
-  }
-
-  #store(key: string, value: string | null): void {
-    if (value === null) this.state.delete(key);
-    else this.state.set(key, value);
+    const { after } = executeOn(this.state.get(key) ?? null, kind, value, expected);
+    if (after === null) this.state.delete(key);
+    else this.state.set(key, after);
   }
 }

@@ -9,6 +9,7 @@ import test from 'ava';
 import fc from 'fast-check';
 import type { Fault, FaultAction } from '../lab/faults.ts';
 import type { ThreadCluster } from '../lab/threads/cluster.ts';
+import { LinkFaults } from '../lab/threads/link-faults.ts';
 import { Nemesis, type Rhythm, randomFaults } from '../lab/threads/nemesis.ts';
 import { type LinkSettings, PERFECT } from '../src/transport/link.ts';
 import { always, near, SEED, SIGMAS } from './support/property.ts';
@@ -116,6 +117,15 @@ class FakeCluster {
   readonly done: string[] = [];
   leaderId: string | null = 'n2';
   readonly states = new Map<string, string>();
+  readonly links = new Map<string, LinkSettings>();
+  /** What nodes know as committed, one row for each time they are asked; the last one stays. */
+  commits: number[][] = [[]];
+  onLeaderElected: () => void = () => {};
+
+  status(): Promise<{ commitIndex: number }[]> {
+    const now = this.commits.length > 1 ? this.commits.shift() : this.commits[0];
+    return Promise.resolve((now ?? []).map((commitIndex) => ({ commitIndex })));
+  }
 
   state(id: string): string {
     return this.states.get(id) ?? 'running';
@@ -138,8 +148,15 @@ class FakeCluster {
     if (this.state(id) === 'paused') this.#note('running', 'resume', id);
   }
 
+  /** Notes what is changed, and nothing of what is set again as it was. */
   setLink(from: string, to: string, settings: Partial<LinkSettings>): void {
-    this.done.push(`${from}->${to} ${JSON.stringify(settings)}`);
+    const name = `${from}->${to}`;
+    const before: LinkSettings = this.links.get(name) ?? this.options.link;
+    const changed = Object.entries(settings).filter(
+      ([field, value]) => before[field as keyof LinkSettings] !== value,
+    );
+    this.links.set(name, { ...before, ...settings });
+    this.done.push(`${name} ${JSON.stringify(Object.fromEntries(changed))}`);
   }
 
   heal(from: string, to: string): void {
@@ -164,6 +181,10 @@ class FakeCluster {
 
 function nemesisOf(cluster: FakeCluster): Nemesis {
   return new Nemesis(cluster as unknown as ThreadCluster);
+}
+
+function fatesOf({ injections }: Nemesis): string[] {
+  return injections.map(({ fate }) => fate);
 }
 
 const CUT_N2 = ['n1->n2', 'n2->n1', 'n2->n3', 'n3->n2'];
@@ -249,9 +270,122 @@ test('a link fault changes the links it names, and puts back what was before', a
     await cluster.until(2 * pairs.length);
     t.deepEqual(cluster.done, [
       ...pairs.map((pair) => `${pair} {"delayMs":5}`),
-      ...pairs.map((pair) => `${pair} ${JSON.stringify(cluster.options.link)}`),
+      ...pairs.map((pair) => `${pair} {"delayMs":0}`),
     ]);
   }
+});
+
+test('faults of one link may overlap: what is left of them stays in force', (t) => {
+  const cluster = new FakeCluster();
+  const links = new LinkFaults(cluster as unknown as ThreadCluster);
+  const pairs = [['n1', 'n2']] as const;
+  const endSlow = links.change(pairs, { delayMs: 5, loss: 0.5 });
+  const endCut = links.cut(pairs);
+  const endLoss = links.change(pairs, { loss: 0.7 });
+  const endOtherCut = links.cut(pairs);
+  for (const end of [endSlow, endCut, endLoss, endOtherCut]) end();
+  t.deepEqual(cluster.done, [
+    'n1->n2 {"loss":0.5,"delayMs":5}',
+    'n1->n2 {"cut":true}',
+    'n1->n2 {"loss":0.7}',
+    'n1->n2 {}',
+    'n1->n2 {"delayMs":0}',
+    'n1->n2 {}',
+    'n1->n2 {"loss":0.1}',
+    'n1->n2 {"cut":false}',
+  ]);
+});
+
+test('a pause ends with the thread it stopped, and no later one with it', async (t) => {
+  const cluster = new FakeCluster();
+  const nemesis = nemesisOf(cluster);
+  nemesis.start([{ atMs: 0, forMs: 50, fault: { kind: 'pause', node: 'n1' } }]);
+  await cluster.until(1);
+  nemesis.start([{ atMs: 0, forMs: 1, fault: { kind: 'crash', node: 'n1' } }]);
+  await cluster.until(3);
+  nemesis.start([{ atMs: 0, forMs: 150, fault: { kind: 'pause', node: 'n1' } }]);
+  await cluster.until(4);
+  const pausedMs = performance.now();
+  const done = await cluster.until(5);
+  t.deepEqual(done, ['pause n1', 'crash n1', 'restart n1', 'pause n1', 'resume n1']);
+  t.true(performance.now() - pausedMs >= 100);
+});
+
+test('a restart ends a crash and a resume a pause, and nothing else', async (t) => {
+  const cluster = new FakeCluster();
+  const nemesis = nemesisOf(cluster);
+  nemesis.start([
+    { atMs: 0, fault: { kind: 'partition', groups: [['n2']] } },
+    { atMs: 10, fault: { kind: 'pause', node: 'n2' } },
+    { atMs: 20, fault: { kind: 'restart', node: 'n2' } },
+    { atMs: 30, fault: { kind: 'resume', node: 'n2' } },
+    { atMs: 40, fault: { kind: 'heal' } },
+    { atMs: 50, fault: { kind: 'heal' } },
+    { atMs: 60, fault: { kind: 'crash', node: 'n1' } },
+  ]);
+  const done = await cluster.until(11);
+  t.deepEqual(done.slice(4, 6), ['pause n2', 'resume n2']);
+  t.deepEqual(
+    [...done.slice(6, 10)].sort(),
+    CUT_N2.map((pair) => `${pair} {"cut":false}`),
+  );
+  t.deepEqual(fatesOf(nemesis), ['done', 'done', 'nothing', 'done', 'done', 'nothing', 'done']);
+  await nemesis.heal();
+});
+
+test('what this host cannot do is said and not done', (t) => {
+  const cluster = new FakeCluster();
+  const nemesis = nemesisOf(cluster);
+  nemesis.start([
+    { atMs: 0, fault: { kind: 'clockJump', node: 'n1', jumpMs: 50 } },
+    { atMs: 0, fault: { kind: 'clockDrift', node: 'n1', driftPpm: 50 } },
+    { atMs: 0, fault: { kind: 'diskSlow', node: 'n1', latencyMs: 5 } },
+    { atMs: 0, fault: { kind: 'diskFull', node: 'n1' } },
+    { atMs: 0, when: { kind: 'leaderElected' }, fault: { kind: 'diskCorrupt', node: 'n1' } },
+  ]);
+  cluster.onLeaderElected();
+  t.deepEqual(fatesOf(nemesis), Array(5).fill('impossible'));
+  t.deepEqual(cluster.done, []);
+});
+
+test('a fault that waits for a leader strikes the first one from its time on', async (t) => {
+  const cluster = new FakeCluster();
+  const nemesis = nemesisOf(cluster);
+  const when = { kind: 'leaderElected' } as const;
+  nemesis.start([
+    { atMs: 10, when, fault: { kind: 'pause', node: 'leader' } },
+    { atMs: 30, fault: { kind: 'pause', node: 'n1' } },
+    { atMs: 1e6, when, fault: { kind: 'crash', node: 'n1' } },
+  ]);
+  cluster.onLeaderElected();
+  t.deepEqual(await cluster.until(1), ['pause n1'], 'too early, and once more too late');
+  cluster.leaderId = 'n3';
+  cluster.onLeaderElected();
+  cluster.onLeaderElected();
+  t.deepEqual(cluster.done, ['pause n1', 'pause n3']);
+  t.deepEqual(fatesOf(nemesis), ['done', 'done', 'waiting']);
+  await nemesis.heal();
+});
+
+test('a fault that waits for a commit strikes when just so many nodes know of it', async (t) => {
+  const cluster = new FakeCluster();
+  cluster.commits = [
+    [4, 4, 4],
+    [5, 5, 4],
+    [5, 4, 4],
+    [7, 3, 3],
+    [5, 5, 5],
+  ];
+  const nemesis = nemesisOf(cluster);
+  const crash = (nodes: number, index: number, node: string): FaultAction => ({
+    atMs: 0,
+    when: { kind: 'committed', index, nodes },
+    fault: { kind: 'crash', node },
+  });
+  nemesis.start([crash(1, 5, 'n1'), crash(2, 5, 'n2'), crash(3, 6, 'n3')]);
+  t.deepEqual(await cluster.until(2), ['crash n2', 'crash n1']);
+  t.deepEqual(fatesOf(nemesis), ['done', 'done', 'waiting']);
+  await nemesis.heal();
 });
 
 test('the follower struck is one that runs; without any it is the leader', async (t) => {
@@ -275,6 +409,7 @@ test('without a leader nobody is struck in its name', async (t) => {
   ]);
   t.deepEqual(await cluster.until(1), ['pause n1']);
   t.is(nemesis.bands.length, 1);
+  t.deepEqual(fatesOf(nemesis), ['nothing', 'nothing', 'done']);
 });
 
 for (const how of ['the hand', 'the schedule'] as const) {

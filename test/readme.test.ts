@@ -7,6 +7,8 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import test from 'ava';
+import { parseArguments as parseMutants } from '../lab/mutants/arguments.ts';
+import { parseArguments as parseSim } from '../lab/swarm/arguments.ts';
 import { parseArguments } from '../lab/sweep/arguments.ts';
 import { catalogueOf } from '../lab/sweep/catalogue.ts';
 import { blocksOf, redirected } from '../scripts/readme.ts';
@@ -31,8 +33,12 @@ test('the scripts it names are in package.json', (t) => {
 });
 
 test('the flags it names are in the help', (t) => {
-  const request = parseArguments(['--help'], names, 'throughput', 100);
-  const help = request.kind === 'help' ? request.text : '';
+  const requests = [
+    parseArguments(['--help'], names, 'throughput', 100),
+    parseMutants(['--help'], 100),
+    parseSim(['--help'], 100),
+  ];
+  const help = requests.map((each) => (each.kind === 'help' ? each.text : '')).join('');
   t.deepEqual(
     unlessIn(PAGES.matchAll(/(?<![\w-])(--[a-z][a-z-]*)/g), (flag) =>
       new RegExp(`${flag}(?![\\w-])`).test(help),
@@ -55,6 +61,9 @@ test('its commands are understood as written', (t) => {
   const commands = blocksOf(README).flatMap((block) => block.commands);
   const sweeps = commands.flatMap((each) => /^npm run experiment -- (.*)$/.exec(each)?.[1] ?? []);
   t.true(sweeps.length > 0);
+  const runs = commands.flatMap((each) => /^npm run sim -- (.*)$/.exec(each)?.[1] ?? []);
+  t.true(runs.length > 0);
+  for (const words of runs) t.notThrows(() => parseSim(words.split(' '), 100), words);
   for (const words of sweeps) {
     t.notThrows(() => parseArguments(words.split(' '), names, 'throughput', 100), words);
   }

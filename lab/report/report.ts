@@ -5,7 +5,7 @@
 import { mkdir, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Experiment, PlotSpec } from '../experiment.ts';
-import type { Fault, FaultAction } from '../faults.ts';
+import { describeFault, type Fault, type FaultAction } from '../faults.ts';
 import type { Manifest, ResultDocument, Row, Timeline } from '../results.ts';
 import { reportHtml } from './html.ts';
 import { reportMarkdown } from './markdown.ts';
@@ -288,13 +288,9 @@ function faultEntry({ atMs, fault, forMs }: FaultAction): [string, string] {
   return [`fault at ${atMs / 1000} s`, faultText(fault) + length];
 }
 
+/** As `describeFault`, with the labels that the report has for factors. */
 function faultText(fault: Fault): string {
-  if ('node' in fault) return `${fault.kind} ${fault.node}`;
-  if (fault.kind === 'partition') {
-    const groups = fault.groups.map((nodes) => `{${nodes.join(', ')}}`).join(' | ');
-    return `partition ${groups || 'everyone apart'}`;
-  }
-  if (fault.kind === 'heal') return 'heal all';
+  if (fault.kind !== 'link') return describeFault(fault);
   const settings = Object.entries(fault.settings).map(
     ([name, value]) =>
       `${factorLabel(name)} ${typeof value === 'object' ? JSON.stringify(value) : value}`,

@@ -13,6 +13,7 @@ import {
   parseNumber,
   printFactor,
 } from './factors.ts';
+import { OWN_COMMANDS } from './own-commands.ts';
 import { SEED_DEFAULT, type SweepFlags } from './sweep.ts';
 import { mistake, oneLine, UserError } from './user-error.ts';
 
@@ -31,7 +32,9 @@ export type Request =
       resume: boolean;
     }
   | { kind: 'merge'; directories: readonly string[]; out: string | undefined }
-  | { kind: 'compare'; before: string; after: string };
+  | { kind: 'compare'; before: string; after: string }
+  /** One of OWN_COMMANDS, and the words that it understands itself. */
+  | { kind: 'own'; name: string; words: readonly string[] };
 
 type Values = Readonly<Record<string, string | boolean | undefined>>;
 
@@ -39,6 +42,7 @@ const DURATION_BOUNDS = { low: 0.1, high: 3600 };
 const TRIALS_BOUNDS = { low: 1, high: 10_000, whole: true };
 const SEED_BOUNDS = { low: 0, high: Number.MAX_SAFE_INTEGER, whole: true };
 const SHARD_ALLOWED = 'a part and the number of parts such as 2/8, from 1/1 to 1000/1000';
+const SUBCOMMANDS = ['merge', 'compare', ...Object.keys(OWN_COMMANDS)];
 const HELP_HINT = '--help lists what is allowed';
 
 const EXAMPLES = `
@@ -52,6 +56,7 @@ Examples:
   npm run experiment -- --shard 2/8 --out part2       one of eight machines
   npm run experiment -- merge part1 part2 --out whole
   npm run experiment -- compare results/throughput results/throughput-custom
+  npm run experiment -- mutants --only stale-leader-read
 
 Exit status: 0 when all is well, 1 when a run failed or its audit is not ok,
 2 for a mistake in the command, 130 after Ctrl-C.`;
@@ -105,7 +110,7 @@ function programOf(
         // Checked here and not as commander's choices, so that the subcommands are named as well.
         (name) => {
           if (names.includes(name)) return name;
-          throw mistake('experiment', name, [...names, 'merge', 'compare'].join(', '));
+          throw mistake('experiment', name, [...names, ...SUBCOMMANDS].join(', '));
         },
       ),
     );
@@ -137,7 +142,23 @@ function programOf(
       refuseFlagsBefore(program, 'compare');
       found({ kind: 'compare', before, after });
     });
+  for (const name of Object.keys(OWN_COMMANDS)) addOwnCommand(program, name, found);
   return program;
+}
+
+/** Its words are passed on as they are, `--help` among them. */
+function addOwnCommand(program: Command, name: string, found: (request: Request) => void): void {
+  program
+    .command(name)
+    .description(OWN_COMMANDS[name]?.about ?? '')
+    .usage('[flags]')
+    .argument('[words...]')
+    .helpOption(false)
+    .allowUnknownOption()
+    .action((_words: string[], _options: unknown, command: Command) => {
+      refuseFlagsBefore(program, name);
+      found({ kind: 'own', name, words: command.args });
+    });
 }
 
 function sweepOptions(): Option[] {
@@ -240,13 +261,13 @@ function outOf(value: string | boolean | undefined): string | undefined {
   return value;
 }
 
-/** Flags of a sweep that stand before `merge` or `compare` would otherwise be passed over. */
+/** Flags of a sweep that stand before another command would otherwise be passed over. */
 function refuseFlagsBefore(program: Command, command: string): void {
   const [name] = Object.keys(program.opts());
   const option = program.options.find((known) => known.attributeName() === name);
   if (option !== undefined) {
     throw new UserError(
-      `${option.long} came before ${command}; allowed: --out after merge, no flag with compare`,
+      `${option.long} came before ${command}; allowed: after it, as far as it has that flag`,
     );
   }
 }

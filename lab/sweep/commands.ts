@@ -12,6 +12,7 @@ import { EXIT_INTERRUPTED } from './interruption.ts';
 import { manifestOf, originOf, type Surroundings } from './manifest.ts';
 import { mergeSources } from './merge.ts';
 import { makeWritable, outputDirectory, shownPath } from './output-directory.ts';
+import { OWN_COMMANDS } from './own-commands.ts';
 import { clockText, type Output, progressOn } from './progress.ts';
 import { type RunCell, type RunOutcome, remaining, runCells } from './runner.ts';
 import { defaultCells, planSweep, type Sweep, sameCells } from './sweep.ts';
@@ -72,6 +73,8 @@ export async function main(context: Context): Promise<number> {
         return await mergeCommand(context, request.directories, request.out);
       case 'compare':
         return await compareCommand(context, request.before, request.after);
+      case 'own':
+        return await ownCommand(context, request.name, request.words);
     }
   } catch (error) {
     if (!(error instanceof UserError)) throw error;
@@ -93,12 +96,19 @@ async function helpCommand(context: Context, text: string, name: string | undefi
 }
 
 async function listCommand({ catalogue, stdout }: Context): Promise<number> {
-  const width = Math.max(...catalogue.names.map((name) => name.length));
-  for (const name of catalogue.names) {
-    const { question } = await catalogue.load(name);
-    stdout.write(`${name.padEnd(width)}  ${question}\n`);
-  }
+  const lines: [name: string, about: string][] = [];
+  for (const name of catalogue.names) lines.push([name, (await catalogue.load(name)).question]);
+  for (const [name, { about }] of Object.entries(OWN_COMMANDS)) lines.push([name, about]);
+  const width = Math.max(...lines.map(([name]) => name.length));
+  for (const [name, about] of lines) stdout.write(`${name.padEnd(width)}  ${about}\n`);
   return 0;
+}
+
+async function ownCommand(context: Context, name: string, words: readonly string[]) {
+  const command = OWN_COMMANDS[name];
+  if (command === undefined) throw new Error(`there is no command ${name}`);
+  const { main } = await command.load();
+  return main(words, context);
 }
 
 async function compareCommand(context: Context, before: string, after: string): Promise<number> {

@@ -90,6 +90,7 @@ export class ThreadCluster {
    */
   failure: Error | null = null;
   onFailure: (error: Error) => void = () => {};
+  onLeaderElected: () => void = () => {};
   readonly #members = new Map<NodeId, Member>();
   readonly #links = new Map<string, LinkSettings>();
   readonly #statusRequests = new Map<
@@ -98,6 +99,7 @@ export class ThreadCluster {
   >();
   #nextStatusRequest = 1;
   #clients: MessagePort | null = null;
+  #clientConnections = 1;
   #clientsEnded: Promise<void> = Promise.resolve();
 
   constructor(options: ThreadsOptions) {
@@ -199,6 +201,7 @@ export class ThreadCluster {
     member.state = 'paused';
     Atomics.store(new Int32Array(member.pauseWord), 0, PAUSED);
     this.#order(member, { kind: 'pause' });
+    this.#leaveOut(member);
   }
 
   resume(id: NodeId): void {
@@ -222,17 +225,19 @@ export class ThreadCluster {
   // ---- Clients ----------------------------------------------------------------------------------
 
   /**
-   * Starts the clients' thread with a task of the given file and connects it to all nodes; the task
-   * obeys ClientOrder at least.
+   * Starts the clients' thread with a task of the given file and connects it to all nodes, each so
+   * many times; the task obeys ClientOrder at least.
    */
   startClients<Report>(
     file: URL,
     task: object,
     hear: (report: Report) => void,
     transfer: MessagePort[] = [],
+    connections = 1,
   ): void {
     const { port1, port2 } = new MessageChannel();
     this.#clients = port1;
+    this.#clientConnections = connections;
     port1.on('message', hear);
     this.#clientsEnded = this.#run(file, { ...task, control: port2 }, [port2, ...transfer], null);
     for (const member of this.#members.values()) {
@@ -247,8 +252,8 @@ export class ThreadCluster {
   // ---- Observation ------------------------------------------------------------------------------
 
   /**
-   * The state of every node that runs, asked at once. A paused node answers once it is resumed; one
-   * that dies meanwhile is left out.
+   * The state of every node that runs, asked at once. One that is paused or dies meanwhile is left
+   * out.
    */
   async status(digest: boolean): Promise<Status[]> {
     const running = [...this.#members.values()].filter(({ state }) => state === 'running');
@@ -269,6 +274,10 @@ export class ThreadCluster {
       total = sum(total, sum(past, counters));
     }
     return total;
+  }
+
+  throwIfFailed(): void {
+    if (this.failure !== null) throw this.failure;
   }
 
   /** Ends all threads' tasks and waits for them. */
@@ -313,6 +322,11 @@ export class ThreadCluster {
     port.close();
     await closed;
     if (member.control === control) member.control = null;
+    this.#leaveOut(member);
+  }
+
+  /** Nobody waits for its state any longer. */
+  #leaveOut(member: Member): void {
     for (const [id, { node, settle }] of this.#statusRequests) {
       if (node !== member.id) continue;
       this.#statusRequests.delete(id);
@@ -332,6 +346,7 @@ export class ThreadCluster {
         const news = term > (this.leaderChanges.at(-1)?.term ?? 0);
         if (role === 'leader' && news) {
           this.leaderChanges.push({ atMs: performance.now(), term, leaderId: member.id });
+          this.onLeaderElected();
         }
         break;
       }
@@ -359,10 +374,12 @@ export class ThreadCluster {
   }
 
   #connectClients(member: Member): void {
-    const { port1, port2 } = new MessageChannel();
-    this.#order(member, { kind: 'client', port: port1 }, [port1]);
-    const order: ClientOrder = { kind: 'connect', node: member.id, port: port2 };
-    this.#clients?.postMessage(order, [port2]);
+    for (let connection = 0; connection < this.#clientConnections; connection++) {
+      const { port1, port2 } = new MessageChannel();
+      this.#order(member, { kind: 'client', port: port1 }, [port1]);
+      const order: ClientOrder = { kind: 'connect', node: member.id, connection, port: port2 };
+      this.#clients?.postMessage(order, [port2]);
+    }
   }
 
   #order(member: Member, order: Order, transfer: Transferable[] = []): void {

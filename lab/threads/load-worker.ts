@@ -16,7 +16,13 @@ export type LoadTask = {
 
 /** What every task of clients understands. */
 export type ClientOrder =
-  | { readonly kind: 'connect'; readonly node: NodeId; readonly port: MessagePort }
+  | {
+      readonly kind: 'connect';
+      readonly node: NodeId;
+      /** Which of the connections to that node, counted from 0. */
+      readonly connection: number;
+      readonly port: MessagePort;
+    }
   | { readonly kind: 'stop' };
 
 /** From the parent to the clients. */

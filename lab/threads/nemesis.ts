@@ -1,13 +1,15 @@
 /**
  * The hand that makes trouble: carries out a schedule of faults on a cluster of threads in real
- * time, and notes when each was in force. Random schedules come from a seed.
+ * time, and notes when each was in force and what became of it. Random schedules come from a seed.
  */
+import { setTimeout as delay } from 'node:timers/promises';
 import { between, chance, fork } from '../../src/raft/random.ts';
 import type { NodeId } from '../../src/raft/types.ts';
 import { PERFECT } from '../../src/transport/link.ts';
-import type { Fault, FaultAction, Target } from '../faults.ts';
+import type { Condition, Fault, FaultAction, Target } from '../faults.ts';
 import type { FaultBand } from '../results.ts';
 import type { ThreadCluster } from './cluster.ts';
+import { LinkFaults, type Pair } from './link-faults.ts';
 
 /** How often each kind of fault strikes; 0 is never. */
 export type Rhythm = {
@@ -48,27 +50,57 @@ export function randomFaults(rhythm: Rhythm, durationMs: number, seed: number): 
   return actions.sort((a, b) => a.atMs - b.atMs);
 }
 
+/** Threads of one process share its clock, and their disks are memory. */
+const IMPOSSIBLE = ['clockJump', 'clockDrift', 'diskSlow', 'diskFull', 'diskCorrupt'] as const;
+type PossibleFault = Exclude<Fault, { kind: (typeof IMPOSSIBLE)[number] }>;
+
+export type Fate =
+  /** Its time has not come, or its condition not come true. */
+  | 'waiting'
+  | 'done'
+  /** Whom it meant was down or stood still already, or nobody played that part. */
+  | 'nothing'
+  /** Not on this host. */
+  | 'impossible';
+
+export type Injection = { readonly action: FaultAction; fate: Fate };
+
+type Waiting = { readonly condition: Condition; readonly strike: () => void };
+
+/** How often the nodes are asked what they know as committed, while a fault waits for that. */
+const LOOK_EVERY_MS = 3;
+
 export class Nemesis {
   readonly bands: FaultBand[] = [];
+  /** Every action of the schedule. */
+  readonly injections: Injection[] = [];
   readonly #cluster: ThreadCluster;
+  readonly #links: LinkFaults;
   readonly #timers = new Set<NodeJS.Timeout>();
   readonly #open = new Map<FaultBand, () => void>();
-  /** By link, the partitions in force that cut it. */
-  readonly #cuts = new Map<string, number>();
+  #waiting: Waiting[] = [];
+  #looking = false;
   #startMs = 0;
 
   constructor(cluster: ThreadCluster) {
     this.#cluster = cluster;
+    this.#links = new LinkFaults(cluster);
+    cluster.onLeaderElected = () => this.#trigger(({ kind }) => kind === 'leaderElected');
   }
 
   /** Begins the schedule; its times count from now. */
   start(actions: readonly FaultAction[]): void {
     this.#startMs = performance.now();
     for (const action of actions) {
-      this.#after(action.atMs, () => {
-        const end = this.#inject(action.fault);
-        if (action.forMs !== undefined) this.#after(action.forMs, end);
-      });
+      const { fault, atMs, when } = action;
+      const injection: Injection = { action, fate: 'waiting' };
+      this.injections.push(injection);
+      if (!isPossible(fault)) {
+        injection.fate = 'impossible';
+        continue;
+      }
+      const strike = (): void => this.#strike(injection, fault);
+      this.#after(atMs, when === undefined ? strike : () => this.#wait(when, strike));
     }
   }
 
@@ -76,6 +108,7 @@ export class Nemesis {
   async heal(): Promise<void> {
     for (const timer of this.#timers) clearTimeout(timer);
     this.#timers.clear();
+    this.#waiting = [];
     for (const end of [...this.#open.values()]) end();
     const { nodes } = this.#cluster;
     for (const id of nodes) {
@@ -93,88 +126,137 @@ export class Nemesis {
     this.#timers.add(timer);
   }
 
-  /** Strikes, and returns what undoes it. */
-  #inject(fault: Fault): () => void {
-    const cluster = this.#cluster;
+  // ---- Conditions -------------------------------------------------------------------------------
+
+  #wait(condition: Condition, strike: () => void): void {
+    this.#waiting.push({ condition, strike });
+    if (condition.kind === 'committed' && !this.#looking) void this.#look();
+  }
+
+  /** Best effort: what comes true and is over between two looks, nobody has seen. */
+  async #look(): Promise<void> {
+    this.#looking = true;
+    while (this.#waiting.some(({ condition }) => condition.kind === 'committed')) {
+      const statuses = await this.#cluster.status(false);
+      this.#trigger((condition) => {
+        if (condition.kind !== 'committed') return false;
+        const { index, nodes } = condition;
+        return statuses.filter(({ commitIndex }) => commitIndex >= index).length === nodes;
+      });
+      await delay(LOOK_EVERY_MS);
+    }
+    this.#looking = false;
+  }
+
+  #trigger(holds: (condition: Condition) => boolean): void {
+    const due = this.#waiting.filter(({ condition }) => holds(condition));
+    this.#waiting = this.#waiting.filter((each) => !due.includes(each));
+    for (const { strike } of due) strike();
+  }
+
+  // ---- Faults -----------------------------------------------------------------------------------
+
+  #strike(injection: Injection, fault: PossibleFault): void {
+    const end = this.#inject(fault);
+    injection.fate = end === null ? 'nothing' : 'done';
+    const { forMs } = injection.action;
+    if (end !== null && forMs !== undefined) this.#after(forMs, end);
+  }
+
+  /** Strikes, and returns what undoes it; `null` if there was nothing to strike. */
+  #inject(fault: PossibleFault): (() => void) | null {
     switch (fault.kind) {
-      case 'crash': {
-        const id = this.#resolve(fault.node);
-        if (id === null || cluster.state(id) === 'crashed') return () => {};
-        void cluster.crash(id);
-        return this.#band('crash', [id], () => void cluster.restart(id));
-      }
-      case 'pause': {
-        const id = this.#resolve(fault.node);
-        if (id === null || cluster.state(id) !== 'running') return () => {};
-        cluster.pause(id);
-        return this.#band('pause', [id], () => cluster.resume(id));
-      }
+      case 'crash':
+        return this.#crash(fault.node);
+      case 'pause':
+      // As a pause: its clock goes on, since it is that of the whole process.
+      case 'suspend':
+        return this.#pause(fault.node);
       case 'partition':
         return this.#partition(fault.groups);
+      case 'cut':
+        return this.#cutLinks(fault.links);
       case 'link':
-        return this.#link(fault);
+        return this.#changeLinks(fault);
       case 'restart':
-      case 'resume': {
-        const id = this.#resolve(fault.node);
-        if (id !== null) this.#endBandsOf(id);
-        return () => {};
-      }
+        return this.#endBandsOf('crash', this.#resolve(fault.node));
+      case 'resume':
+        return this.#endBandsOf('pause', this.#resolve(fault.node));
       case 'heal':
-        for (const end of [...this.#open.values()]) end();
-        return () => {};
+        return this.#end([...this.#open.values()]);
     }
   }
 
-  #partition(groups: readonly (readonly Target[])[]): () => void {
+  #crash(target: Target): (() => void) | null {
+    const cluster = this.#cluster;
+    const id = this.#resolve(target);
+    if (id === null || cluster.state(id) === 'crashed') return null;
+    void cluster.crash(id);
+    // Or the end of that pause would end one of the node that starts in its place.
+    this.#endBandsOf('pause', id);
+    return this.#band('crash', [id], () => void cluster.restart(id));
+  }
+
+  #pause(target: Target): (() => void) | null {
+    const cluster = this.#cluster;
+    const id = this.#resolve(target);
+    if (id === null || cluster.state(id) !== 'running') return null;
+    cluster.pause(id);
+    return this.#band('pause', [id], () => cluster.resume(id));
+  }
+
+  #partition(groups: readonly (readonly Target[])[]): (() => void) | null {
     const named = groups.map((group) => group.flatMap((target) => this.#resolve(target) ?? []));
     const groupOf = (id: NodeId): number => named.findIndex((group) => group.includes(id));
     // Nodes that no group names are together, as the rest.
     const pairs = this.#pairs().filter(([from, to]) => groupOf(from) !== groupOf(to));
-    if (pairs.length === 0) return () => {};
-    for (const pair of pairs) this.#cut(pair, 1);
-    return this.#band('partition', named.flat(), () => {
-      for (const pair of pairs) this.#cut(pair, -1);
-    });
+    return this.#cut(pairs, named.flat());
   }
 
-  #link(fault: Extract<Fault, { kind: 'link' }>): () => void {
-    const cluster = this.#cluster;
+  #cutLinks(links: readonly (readonly [Target, Target])[]): (() => void) | null {
+    const pairs = links.flatMap(([from, to]): Pair[] => {
+      const [a, b] = [this.#resolve(from), this.#resolve(to)];
+      return a === null || b === null || a === b ? [] : [[a, b]];
+    });
+    return this.#cut(pairs, [...new Set(pairs.map(([from]) => from))]);
+  }
+
+  #cut(pairs: readonly Pair[], struck: readonly NodeId[]): (() => void) | null {
+    if (pairs.length === 0) return null;
+    return this.#band('partition', struck, this.#links.cut(pairs));
+  }
+
+  #changeLinks(fault: Extract<Fault, { kind: 'link' }>): (() => void) | null {
     const from = fault.from === '*' ? '*' : this.#resolve(fault.from);
     const to = fault.to === '*' ? '*' : this.#resolve(fault.to);
     const pairs = this.#pairs().filter(
       ([a, b]) => (from === '*' || from === a) && (to === '*' || to === b),
     );
-    for (const [a, b] of pairs) cluster.setLink(a, b, fault.settings);
+    if (pairs.length === 0) return null;
     const struck = [...new Set(pairs.map(([a]) => a))];
-    return this.#band('link', struck, () => {
-      for (const [a, b] of pairs) cluster.setLink(a, b, cluster.options.link);
-    });
+    return this.#band('link', struck, this.#links.change(pairs, fault.settings));
   }
 
-  /** Partitions may overlap: a link is whole again when the last of them has ended. */
-  #cut([from, to]: readonly [NodeId, NodeId], change: 1 | -1): void {
-    const name = `${from}->${to}`;
-    const cuts = (this.#cuts.get(name) ?? 0) + change;
-    this.#cuts.set(name, cuts);
-    this.#cluster.setLink(from, to, { cut: cuts > 0 });
-  }
-
-  #pairs(): [NodeId, NodeId][] {
+  #pairs(): Pair[] {
     const { nodes } = this.#cluster;
-    return nodes.flatMap((a) => nodes.filter((b) => b !== a).map((b): [NodeId, NodeId] => [a, b]));
+    return nodes.flatMap((a) => nodes.filter((b) => b !== a).map((b): Pair => [a, b]));
   }
 
   /**
-   * The node meant, or `null` if there is none or it is down already: a fault strikes the living.
+   * The node meant, or `null` if nobody plays the part: a fault strikes the living. A node that is
+   * named may be down.
    */
   #resolve(target: Target): NodeId | null {
     const { leaderId, nodes } = this.#cluster;
     const running = nodes.filter((id) => this.#cluster.state(id) === 'running');
     if (target === 'leader')
       return leaderId !== null && running.includes(leaderId) ? leaderId : null;
-    if (target === 'follower') return running.find((id) => id !== leaderId) ?? leaderId;
-    return target;
+    if (target !== 'follower') return target;
+    const follower = running.find((id) => id !== leaderId);
+    return follower ?? this.#resolve('leader');
   }
+
+  // ---- What is in force -------------------------------------------------------------------------
 
   #band(kind: FaultBand['kind'], nodes: readonly NodeId[], undo: () => void): () => void {
     const fromMs = performance.now() - this.#startMs;
@@ -189,7 +271,20 @@ export class Nemesis {
     return end;
   }
 
-  #endBandsOf(id: NodeId): void {
-    for (const [band, end] of [...this.#open]) if (band.nodes.includes(id)) end();
+  #endBandsOf(kind: FaultBand['kind'], id: NodeId | null): (() => void) | null {
+    const open = [...this.#open].filter(
+      ([band]) => band.kind === kind && id !== null && band.nodes.includes(id),
+    );
+    return this.#end(open.map(([, end]) => end));
   }
+
+  /** Ending faults has no end of its own. */
+  #end(ends: readonly (() => void)[]): (() => void) | null {
+    for (const end of ends) end();
+    return ends.length === 0 ? null : () => {};
+  }
+}
+
+function isPossible(fault: Fault): fault is PossibleFault {
+  return !IMPOSSIBLE.some((kind) => kind === fault.kind);
 }

@@ -3,6 +3,7 @@
  * audit, which writes were acknowledged.
  */
 import { createHistogram, type RecordableHistogram } from 'node:perf_hooks';
+import { acknowledge } from '../acknowledged.ts';
 import type { TimelinePoint } from '../results.ts';
 import type { Completion } from '../workload.ts';
 
@@ -53,8 +54,10 @@ export class Recorder {
   }
 
   record(completion: Completion): void {
-    const { kind, outcome, intendedUs, completedUs } = completion;
-    if (kind !== 'get' && outcome.kind === 'ok') this.#acknowledge(completion);
+    const { kind, outcome, intendedUs, completedUs, client, requestNumber } = completion;
+    if (kind !== 'get' && outcome.kind === 'ok') {
+      acknowledge(this.#acknowledged, client, requestNumber);
+    }
     // A request due within the window counts whenever it ends, so that a stall at its end shows.
     const due = intendedUs >= this.#startUs && intendedUs < this.#endUs;
     if (outcome.kind === 'ok') {
@@ -84,17 +87,6 @@ export class Recorder {
       timeline: this.#timeline(),
       acknowledged: this.#acknowledged,
     };
-  }
-
-  #acknowledge({ client, requestNumber }: Completion): void {
-    let seen = this.#acknowledged[client] as Uint8Array;
-    if (requestNumber >= seen.byteLength) {
-      const grown = new Uint8Array(Math.max(seen.byteLength * 2, requestNumber + 1));
-      grown.set(seen);
-      this.#acknowledged[client] = grown;
-      seen = grown;
-    }
-    seen[requestNumber] = 1;
   }
 
   #addToTimeline(completedUs: number, latencyUs: number): void {

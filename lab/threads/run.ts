@@ -4,25 +4,21 @@
  */
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Settings } from '../../src/raft/types.ts';
-import { readDisk } from '../../src/storage/shared.ts';
 import { type LinkSettings, PERFECT } from '../../src/transport/link.ts';
-import { audit, type Verdict } from '../audit.ts';
+import type { Verdict } from '../audit.ts';
 import type { Metrics, Row } from '../results.ts';
 import type { Cell } from '../sweep/cells.ts';
 import { type CellFactors, rangeOf } from '../sweep/factors.ts';
 import { closeThreads, ThreadCluster } from './cluster.ts';
 import type { LoadOrder, LoadReport, LoadTask } from './load-worker.ts';
 import { Nemesis, randomFaults } from './nemesis.ts';
-import type { Counters, Status } from './node-worker.ts';
+import type { Counters } from './node-worker.ts';
 import type { Measurement } from './recorder.ts';
+import { Reports, START_LIMIT_MS } from './reports.ts';
+import { auditAtRest, REST_LIMIT_MS } from './rest.ts';
 
 /** Load before the measured window, for elections, connections and the compiler to settle. */
 const WARM_UP_MS = 150;
-/** A cluster that does not serve its first request by then never will. */
-const START_LIMIT_MS = 20_000;
-/** Healed, a cluster must come to rest by then. */
-const REST_LIMIT_MS = 20_000;
-const REST_POLL_MS = 10;
 const REQUEST_TIMEOUT_MS = 5000;
 const RETRY_MS = 200;
 /** Of an entry and of a message: a frame that takes long on a slow link holds up heartbeats. */
@@ -46,14 +42,8 @@ export async function runCell(cell: Cell, options: { signal: AbortSignal }): Pro
   try {
     cluster.start();
     const trialRun = await measure(cell, cluster, nemesis, options.signal);
-    const statuses = await comeToRest(cluster, options.signal);
-    const verdict = audit({
-      statuses,
-      logs: statuses.map(({ id }) => readDisk(cluster.disk(id)).entries),
-      acknowledged: trialRun.measurement.acknowledged,
-      nodes: cluster.nodes,
-    });
-    const { timeline } = trialRun.measurement;
+    const { acknowledged, timeline } = trialRun.measurement;
+    const verdict = await auditAtRest(cluster, acknowledged, options.signal);
     return {
       factors,
       trial,
@@ -85,7 +75,7 @@ async function measure(
 ): Promise<TrialRun> {
   const { factors, seed } = cell;
   const durationMs = cell.durationS * 1000;
-  const reports = new Reports();
+  const reports = new Reports<LoadReport>();
   const task: LoadTask = {
     workload: factors,
     seed,
@@ -113,36 +103,6 @@ async function measure(
     signal,
   );
   return { measurement: drained.measurement, leaderChanges, counters };
-}
-
-/**
- * Waits until one leads and all have applied the same; or until the limit, for the audit to say
- * what.
- */
-async function comeToRest(cluster: ThreadCluster, signal: AbortSignal): Promise<Status[]> {
-  const limitMs = performance.now() + REST_LIMIT_MS;
-  for (;;) {
-    throwIfFailed(cluster);
-    const late = performance.now() > limitMs;
-    if (late || isAtRest(await cluster.status(false), cluster.nodes.length)) {
-      // Asked again with digests: only this answer counts, and it may be another.
-      const statuses = await cluster.status(true);
-      if (late || isAtRest(statuses, cluster.nodes.length)) return statuses;
-    }
-    await delay(REST_POLL_MS, undefined, { signal });
-  }
-}
-
-function isAtRest(statuses: readonly Status[], nodes: number): boolean {
-  const leader = statuses.find(({ role }) => role === 'leader');
-  if (leader === undefined || statuses.length < nodes) return false;
-  return statuses.every(
-    ({ leaderId, term, lastApplied, commitIndex }) =>
-      leaderId === leader.id &&
-      term === leader.term &&
-      lastApplied === leader.lastIndex &&
-      commitIndex === leader.lastIndex,
-  );
 }
 
 function metricsOf({ measurement, leaderChanges, counters }: TrialRun, verdict: Verdict): Metrics {
@@ -205,44 +165,4 @@ function difference(after: Counters, before: Counters): Counters {
     messagesDamaged: after.messagesDamaged - before.messagesDamaged,
     bytesSent: after.bytesSent - before.bytesSent,
   };
-}
-
-/** The clients' reports, to be waited for by kind. */
-class Reports {
-  readonly #heard = new Map<LoadReport['kind'], LoadReport>();
-  #wake: () => void = () => {};
-
-  add(report: LoadReport): void {
-    this.#heard.set(report.kind, report);
-    this.#wake();
-  }
-
-  async wait<K extends LoadReport['kind']>(
-    kind: K,
-    limitMs: number,
-    cluster: ThreadCluster,
-    signal: AbortSignal,
-  ): Promise<Extract<LoadReport, { kind: K }>> {
-    const endMs = performance.now() + limitMs;
-    for (;;) {
-      signal.throwIfAborted();
-      throwIfFailed(cluster);
-      const report = this.#heard.get(kind);
-      if (report !== undefined) return report as Extract<LoadReport, { kind: K }>;
-      const leftMs = endMs - performance.now();
-      if (leftMs <= 0) throw new Error(`the clients were not "${kind}" within ${limitMs} ms`);
-      // Looks again now and then, so that a failure elsewhere or an abort does not wait for a
-      // report.
-      await Promise.race([
-        new Promise<void>((resolve) => {
-          this.#wake = resolve;
-        }),
-        delay(Math.min(leftMs, 50)),
-      ]);
-    }
-  }
-}
-
-function throwIfFailed(cluster: ThreadCluster): void {
-  if (cluster.failure !== null) throw cluster.failure;
 }

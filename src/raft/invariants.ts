@@ -10,6 +10,13 @@ import type { Effect, Index, Input, NodeId, RaftState, Role, Term } from './type
 /** A server that breaks its own rules must stop rather than go on: it may have made a promise. */
 export class InvariantViolation extends Error {
   override name = 'InvariantViolation';
+  /** What should hold, with its section. */
+  readonly what: string;
+
+  constructor(what: string, where: string) {
+    super(`does not hold: ${what}${where}`);
+    this.what = what;
+  }
 }
 
 /** The few values of a state that a step may only move in one direction. */
@@ -150,5 +157,5 @@ export function checkState(state: RaftState): void {
 
 function violated(what: string, input: Input | null, state: RaftState): never {
   const after = input === null ? '' : `\n  after ${describeInput(input)}`;
-  throw new InvariantViolation(`does not hold: ${what}${after}\n  in    ${describeState(state)}`);
+  throw new InvariantViolation(what, `${after}\n  in    ${describeState(state)}`);
 }

@@ -54,6 +54,15 @@ export type Frame = {
   readonly message: Message;
 };
 
+/** The size of a message's frame, for who needs no more than that. O(entries). */
+export function frameBytes(message: Message): number {
+  let size =
+    HEADER_BYTES + FIELDS_BYTES[message.kind] + idBytes(message.from) + idBytes(message.to);
+  if (message.kind !== 'AppendEntries') return size;
+  for (const entry of message.entries) size += ENTRY_BYTES + entryContent(entry).byteLength;
+  return size;
+}
+
 /** Encodes a message; O(bytes). */
 export function encode(
   message: Message,
@@ -61,11 +70,7 @@ export function encode(
   checksum: Checksum,
 ): Uint8Array<ArrayBuffer> {
   const entries = message.kind === 'AppendEntries' ? message.entries : [];
-  const contents = entries.map(entryContent);
-  let size =
-    HEADER_BYTES + FIELDS_BYTES[message.kind] + idBytes(message.from) + idBytes(message.to);
-  for (const content of contents) size += ENTRY_BYTES + content.byteLength;
-  const writer = new Writer(size);
+  const writer = new Writer(frameBytes(message));
   writer.u32(0);
   writer.u8(FRAME_VERSION);
   writer.u8(KINDS.indexOf(message.kind));
@@ -74,12 +79,12 @@ export function encode(
   writer.id(message.from);
   writer.id(message.to);
   writeFields(writer, message);
-  entries.forEach((entry, i) => {
+  for (const entry of entries) {
     writer.f64(entry.index);
     writer.f64(entry.term);
     writer.u8(entryKindByte(entry.kind));
-    writer.bytes(contents[i] as Uint8Array);
-  });
+    writer.bytes(entryContent(entry));
+  }
   const frame = writer.finish();
   new DataView(frame.buffer).setUint32(0, checksum(frame.subarray(CHECKSUM_BYTES)), true);
   return frame;

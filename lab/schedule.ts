@@ -1,0 +1,84 @@
+/**
+ * A run as data: all that a host needs to do it again. The simulator draws what is not listed here
+ * (delays, losses, election timeouts) from streams that the seed names, so the same schedule gives
+ * the same run; on other hosts it is best effort in real time.
+ */
+import type { OperationKind } from '../src/command.ts';
+import type { NodeId, Settings } from '../src/raft/types.ts';
+import type { LinkSettings } from '../src/transport/link.ts';
+import type { FaultAction } from './faults.ts';
+
+export const SCHEDULE_VERSION = 1;
+
+export type DiskSettings = {
+  /** A write is durable after a time drawn uniformly from this range. */
+  readonly latencyMs: readonly [low: number, high: number];
+  /** Probability that a write under way in a crash is found half done. */
+  readonly torn: number;
+  /** Probability that it is found whole, though the node was never told. */
+  readonly late: number;
+};
+
+export type ClockSettings = {
+  /** How far the node's clock is ahead at the start. */
+  readonly offsetMs: number;
+  /** Microseconds that it gains a second. */
+  readonly driftPpm: number;
+};
+
+export type ScheduledOperation = {
+  /** Called then, or when its client has fewer than two operations outstanding. */
+  readonly atMs: number;
+  /** Counted from 0. */
+  readonly client: number;
+  readonly op: OperationKind;
+  readonly key: string;
+  /** What is stored by put, create, update and cas. */
+  readonly value?: string | null;
+  /** What a cas expects; `null` is absent. */
+  readonly expected?: string | null;
+};
+
+/**
+ * The second phase: the faults of the core are healed, and within `boundMs` it must have one leader
+ * and equal logs, and have served a write and a read of every client.
+ */
+export type Recovery = {
+  /** A majority of the nodes. */
+  readonly core: readonly NodeId[];
+  /** The other nodes are healed as well, or cut off from core and clients. */
+  readonly others: 'healed' | 'cutOff';
+  readonly boundMs: number;
+};
+
+export type Schedule = {
+  readonly schemaVersion: typeof SCHEDULE_VERSION;
+  /** Where it comes from, for people: a profile, `shrunk from …`. */
+  readonly name: string;
+  readonly seed: number;
+  /** They are called n1, n2, … */
+  readonly nodes: number;
+  readonly settings: Settings;
+  /** Most commands that share a log entry. */
+  readonly batchCommands: number;
+  readonly link: LinkSettings;
+  /** Between clients and nodes. */
+  readonly clientLink: LinkSettings;
+  readonly disk: DiskSettings;
+  /** Per node, in order. */
+  readonly clocks: readonly ClockSettings[];
+  readonly clients: {
+    readonly count: number;
+    readonly requestTimeoutMs: number;
+    readonly retryMs: number;
+  };
+  /** Length of the first phase. */
+  readonly durationMs: number;
+  readonly faults: readonly FaultAction[];
+  readonly operations: readonly ScheduledOperation[];
+  readonly recovery: Recovery;
+};
+
+export function nodeIds(count: number): NodeId[] {
+  return Array.from({ length: count }, (_, i) => `n${i + 1}`);
+}

@@ -1,0 +1,126 @@
+/**
+ * The clients of a schedule, whichever host runs it: each calls what is listed for it, in order and
+ * two at a time, and what it asked and was told becomes the history of the run.
+ */
+import type { Operation, Result } from '../src/command.ts';
+import { acknowledge } from './acknowledged.ts';
+import type { Outcome } from './cluster.ts';
+import type { HistoryOperation, HistoryResult } from './history.ts';
+import type { ScheduledOperation } from './schedule.ts';
+
+/**
+ * Operations that a client has outstanding: more than one, for its session to keep answers apart,
+ * and few, for what overlaps in a history is what makes it costly to judge.
+ */
+const OUTSTANDING_MAX = 2;
+const FIRST_REQUESTS = 64;
+
+const textEncoder = new TextEncoder();
+const textDecoder = new TextDecoder('utf-8', { ignoreBOM: true });
+
+/** One client with a session and sockets of its own. */
+export type SingleClient = {
+  readonly pendingCount: number;
+  call(
+    client: 0,
+    operation: Operation,
+    done: (outcome: Outcome, requestNumber: number) => void,
+  ): void;
+};
+
+type Writable<T> = { -readonly [K in keyof T]: T[K] };
+
+export class ScheduledClients {
+  readonly history: HistoryOperation[] = [];
+  /** Per client: a byte per request number, 1 where a write was acknowledged. */
+  readonly acknowledged: Uint8Array[];
+  readonly #clients: readonly SingleClient[];
+  readonly #nowNs: () => number;
+  /** By client, what waits for its turn. */
+  readonly #queues: (() => void)[][];
+
+  constructor(clients: readonly SingleClient[], nowNs: () => number) {
+    this.#clients = clients;
+    this.#nowNs = nowNs;
+    this.#queues = clients.map(() => []);
+    this.acknowledged = clients.map(() => new Uint8Array(FIRST_REQUESTS));
+  }
+
+  /**
+   * Calls the operation, now or when its client has fewer outstanding; `done` is told how it ended.
+   */
+  call(scheduled: ScheduledOperation, done: (ok: boolean) => void = () => {}): void {
+    const { client: number } = scheduled;
+    const client = this.#clients[number];
+    if (client === undefined) throw new RangeError(`there is no client ${number}`);
+    this.#queues[number]?.push(() => this.#call(client, scheduled, done));
+    this.#callNext(client, number);
+  }
+
+  /** What has not been called will not be. */
+  dropQueued(): void {
+    for (const queue of this.#queues) queue.length = 0;
+  }
+
+  /** Operations that are outstanding. */
+  get pending(): number {
+    return this.#clients.reduce((sum, { pendingCount }) => sum + pendingCount, 0);
+  }
+
+  #callNext(client: SingleClient, number: number): void {
+    while (client.pendingCount < OUTSTANDING_MAX) {
+      const next = this.#queues[number]?.shift();
+      if (next === undefined) return;
+      next();
+    }
+  }
+
+  #call(client: SingleClient, scheduled: ScheduledOperation, done: (ok: boolean) => void): void {
+    const { client: number, op, key, value = null, expected = null } = scheduled;
+    const record: Writable<HistoryOperation> = {
+      client: number,
+      op,
+      key,
+      ...(op === 'get' || op === 'delete' ? {} : { value }),
+      ...(op === 'cas' ? { expected } : {}),
+      call: this.#nowNs(),
+      return: null,
+      outcome: 'unknown',
+    };
+    this.history.push(record);
+    const operation = {
+      kind: op,
+      key: textEncoder.encode(key),
+      value: value === null ? null : textEncoder.encode(value),
+      expected: expected === null ? null : textEncoder.encode(expected),
+    };
+    client.call(0, operation, (outcome, requestNumber) => {
+      this.#note(record, outcome, requestNumber);
+      done(record.outcome === 'ok');
+      this.#callNext(client, number);
+    });
+  }
+
+  #note(record: Writable<HistoryOperation>, outcome: Outcome, requestNumber: number): void {
+    const result = outcome.kind === 'ok' ? historyResult(outcome.result) : null;
+    // An answer that the session no longer keeps: it was executed once, or not at all.
+    if (outcome.kind === 'unknown' || (outcome.kind === 'ok' && result === null)) return;
+    record.return = this.#nowNs();
+    record.outcome = outcome.kind;
+    if (result === null) return;
+    record.result = result;
+    if (record.op !== 'get') acknowledge(this.acknowledged, record.client, requestNumber);
+  }
+}
+
+function historyResult({ status, value }: Result): HistoryResult | null {
+  switch (status) {
+    case 'ok':
+    case 'notFound':
+    case 'alreadyExists':
+    case 'mismatch':
+      return { status, value: value === null ? null : textDecoder.decode(value) };
+    default:
+      return null;
+  }
+}

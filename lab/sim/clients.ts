@@ -1,0 +1,192 @@
+/**
+ * The clients of a simulated cluster: each has its own sockets to all nodes, so that two of them
+ * may take different nodes for the leader.
+ */
+import { type Operation, RecordWriter } from '../../src/command.ts';
+import type { NodeId } from '../../src/raft/types.ts';
+import { decodeRequest, encodeResponse } from '../../src/transport/client-frame.ts';
+import type { Checksum } from '../../src/transport/codec.ts';
+import type { LinkSettings } from '../../src/transport/link.ts';
+import type { Socket } from '../../src/transport/transport.ts';
+import { ClusterClient } from '../client.ts';
+import type { Outcome } from '../cluster.ts';
+import type { Schedule } from '../schedule.ts';
+import { ScheduledClients, type SingleClient } from '../scheduled-clients.ts';
+import type { Events } from './events.ts';
+import type { Member } from './member.ts';
+import { linkName, type Network } from './network.ts';
+import type { Tracer } from './tracer.ts';
+
+/** How often requests are looked through for those to repeat or give up. */
+const SWEEP_US = 10_000;
+const NS_PER_US = 1000;
+const RESULT_BUFFER_BYTES = 512;
+
+const textDecoder = new TextDecoder('utf-8', { ignoreBOM: true });
+
+/** The cluster that the clients use. */
+export type Surroundings = {
+  readonly members: ReadonlyMap<NodeId, Member>;
+  readonly events: Events;
+  readonly network: Network;
+  readonly tracer: Tracer;
+};
+
+/** What its end of a link is called. */
+export function clientName(number: number): string {
+  return `c${number}`;
+}
+
+/** Connects the clients of a schedule with all nodes. */
+export function connectClients(
+  { clients, clientLink }: Schedule,
+  surroundings: Surroundings,
+  checksum: Checksum,
+): ScheduledClients {
+  const { count, requestTimeoutMs, retryMs } = clients;
+  const connected = Array.from({ length: count }, (_, i) => {
+    const settings = { clients: 1, firstClientId: i + 1, requestTimeoutMs, retryMs };
+    return new SimulatedClient(i, settings, surroundings, clientLink, checksum);
+  });
+  return new ScheduledClients(connected, () => surroundings.events.nowUs * NS_PER_US);
+}
+
+class SimulatedClient implements SingleClient {
+  readonly #name: string;
+  readonly #client: ClusterClient;
+  readonly #surroundings: Surroundings;
+  readonly #checksum: Checksum;
+  #sweeping = false;
+
+  constructor(
+    number: number,
+    settings: ConstructorParameters<typeof ClusterClient>[0],
+    surroundings: Surroundings,
+    link: LinkSettings,
+    checksum: Checksum,
+  ) {
+    const { events, members } = surroundings;
+    this.#name = clientName(number);
+    this.#surroundings = surroundings;
+    this.#checksum = checksum;
+    this.#client = new ClusterClient(
+      settings,
+      () => events.nowUs,
+      () => {},
+      checksum,
+    );
+    const nodes = [...members.values()];
+    // Each begins with another node.
+    for (let i = 0; i < nodes.length; i++) {
+      const member = nodes[(number + i) % nodes.length] as Member;
+      this.#client.connect(member.id, this.#socket(member, link));
+    }
+  }
+
+  get pendingCount(): number {
+    return this.#client.pendingCount;
+  }
+
+  call(
+    client: 0,
+    operation: Operation,
+    done: (outcome: Outcome, requestNumber: number) => void,
+  ): void {
+    const { tracer } = this.#surroundings;
+    const text = `${this.#name} ${describeOperation(operation)}`;
+    tracer.happened(`${text} called`);
+    this.#client.call(client, operation, (outcome, requestNumber) => {
+      tracer.happened(`${text} -> ${describeOutcome(outcome)}`);
+      done(outcome, requestNumber);
+    });
+    this.#client.flush();
+    this.#sweepSoon();
+  }
+
+  #sweepSoon(): void {
+    if (this.#sweeping) return;
+    this.#sweeping = true;
+    this.#surroundings.events.after(SWEEP_US, () => {
+      this.#sweeping = false;
+      this.#client.sweep();
+      this.#client.flush();
+      if (this.#client.pendingCount > 0) this.#sweepSoon();
+    });
+  }
+
+  /** The two ends of a connection, each over a link of its own. */
+  #socket(member: Member, settings: LinkSettings): Socket {
+    const { network } = this.#surroundings;
+    const there = linkName(this.#name, member.id);
+    const back = linkName(member.id, this.#name);
+    network.connect(there, settings);
+    network.connect(back, settings);
+    const socket: Socket = {
+      readyState: 1,
+      bufferedAmount: 0,
+      onmessage: null,
+      send: (frame) => {
+        network.send(there, frame.byteLength, (bit) => {
+          this.#request(member, flipped(frame, bit), answer);
+        });
+      },
+      close: () => {},
+    };
+    const answer = (frame: Uint8Array<ArrayBuffer>): void => {
+      network.send(back, frame.byteLength, (bit) => {
+        socket.onmessage?.({ data: flipped(frame, bit) });
+        this.#client.flush();
+      });
+    };
+    return socket;
+  }
+
+  /** A frame has reached the node, if it is up. */
+  #request(
+    member: Member,
+    frame: Uint8Array<ArrayBuffer>,
+    answer: (frame: Uint8Array<ArrayBuffer>) => void,
+  ): void {
+    const request = decodeRequest(frame, this.#checksum);
+    const { node } = member;
+    if (request === null || node === null) return;
+    const results = new RecordWriter(RESULT_BUFFER_BYTES);
+    const asker = {
+      results,
+      deliver: () => {
+        const { leaderId } = node.state.volatile;
+        answer(encodeResponse({ leaderId, results: results.take() }, this.#checksum));
+      },
+    };
+    member.turn(() => {
+      if (member.node !== node) return;
+      if (request.kind === 'write') node.write(asker, request.batch, request.count);
+      else node.read(asker, request.batch, request.count);
+    });
+  }
+}
+
+function describeOperation({ kind, key, value, expected }: Operation): string {
+  const words = [kind, textOf(key)];
+  if (kind === 'cas') words.push(textOf(expected));
+  if (kind !== 'get' && kind !== 'delete') words.push(textOf(value));
+  return words.join(' ');
+}
+
+function describeOutcome(outcome: Outcome): string {
+  if (outcome.kind !== 'ok') return outcome.kind;
+  const { status, value } = outcome.result;
+  return value === null ? status : `${status} ${textOf(value)}`;
+}
+
+function textOf(bytes: Uint8Array | null): string {
+  return bytes === null ? 'absent' : textDecoder.decode(bytes);
+}
+
+function flipped(frame: Uint8Array<ArrayBuffer>, bit: number): Uint8Array<ArrayBuffer> {
+  if (bit < 0) return frame;
+  const damaged = frame.slice();
+  const byte = Math.floor(bit / 8);
+  damaged[byte] = (damaged[byte] as number) ^ (1 << (bit % 8));
+  return damaged;
+}

@@ -1,0 +1,89 @@
+/** What is judged when a run has recovered: replicas, sessions, and what the clients saw. */
+import { contentDigest } from '../../src/kv.ts';
+import { checkState } from '../../src/raft/invariants.ts';
+import type { RaftState } from '../../src/raft/types.ts';
+import { ByteTable } from '../../src/table.ts';
+import { CheckFailure, PROPERTIES } from '../checker.ts';
+import { checkLinearizability } from '../linearizability.ts';
+import type { Model } from '../model.ts';
+import { countLost, type Replay, replayCommitted } from '../replay.ts';
+import type { Member } from './member.ts';
+import type { Simulation } from './simulation.ts';
+
+/** Throws CheckFailure for the first thing that does not hold. */
+export function checkOutcome({ members, clients }: Simulation): void {
+  const up = [...members.values()].filter(({ isUp }) => isUp);
+  for (const { raft } of up) if (raft !== null) checkState(raft);
+  const furthest = up.reduce((a, b) => (applied(b) > applied(a) ? b : a));
+  const { log } = (furthest.raft as RaftState).persistent;
+  const replay = replayCommitted(log.entries.slice(0, applied(furthest)), latin1);
+  for (const member of up) checkExecutions(member, replay);
+  checkReplicas(up, furthest, replay);
+  const lost = countLost(clients.acknowledged, replay.executed);
+  if (lost > 0) {
+    const message = `${lost} acknowledged writes are not in the committed log`;
+    throw new CheckFailure(PROPERTIES.exactlyOnce, message);
+  }
+  checkHistory(clients.history);
+}
+
+function applied({ raft }: Member): number {
+  return raft?.volatile.lastApplied ?? 0;
+}
+
+function checkExecutions(member: Member, { countAt }: Replay): void {
+  const expected = countAt[applied(member)];
+  const { executed } = member.kv.counters;
+  if (executed === expected) return;
+  throw new CheckFailure(
+    PROPERTIES.exactlyOnce,
+    `${member.id} has executed ${executed} commands where ${expected} take effect`,
+  );
+}
+
+function checkReplicas(up: readonly Member[], furthest: Member, { model }: Replay): void {
+  const expected = digestOf(model);
+  const sessions = furthest.kv.digest();
+  for (const member of up) {
+    if (applied(member) !== applied(furthest)) continue;
+    const { id, kv } = member;
+    const found = kv.contentDigest();
+    if (found !== expected) {
+      const message = `${id} holds ${found}, its log makes ${expected}`;
+      throw new CheckFailure(PROPERTIES.replicasEqual, message);
+    }
+    if (kv.digest() === sessions) continue;
+    const message = `${id} and ${furthest.id} have applied the same and differ in their sessions`;
+    throw new CheckFailure(PROPERTIES.replicasEqual, message);
+  }
+}
+
+function checkHistory(history: Simulation['clients']['history']): void {
+  const result = checkLinearizability(history);
+  if (result.verdict === 'ok') return;
+  const { key, longest, stuck } = result;
+  const how = result.verdict === 'unknown' ? 'could not be decided' : 'is not linearizable';
+  throw new CheckFailure(
+    PROPERTIES.linearizability,
+    `the history of key ${key} ${how}: after ${longest.length} operations none of ` +
+      `${stuck.length} others fits`,
+  );
+}
+
+function digestOf(model: Model): string {
+  const table = new ByteTable();
+  for (const [key, value] of model.state) {
+    const record = new Uint8Array(key.length + value.length);
+    const text = key + value;
+    for (let i = 0; i < text.length; i++) record[i] = text.charCodeAt(i);
+    table.set(record, 0, key.length, key.length, value.length);
+  }
+  return contentDigest(table);
+}
+
+/** A string of as many characters as bytes. */
+function latin1(bytes: Uint8Array, start: number, end: number): string {
+  let text = '';
+  for (let i = start; i < end; i++) text += String.fromCharCode(bytes[i] as number);
+  return text;
+}

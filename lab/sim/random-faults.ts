@@ -1,0 +1,234 @@
+/**
+ * Random schedules of faults. Half of them aim at whoever leads, and some come in storms: a leader
+ * struck as soon as it is elected, and the next one, which is what the rarest bugs need.
+ */
+import { between, chance, pick, type RandomState } from '../../src/raft/random.ts';
+import type { NodeId } from '../../src/raft/types.ts';
+import type { Fault, FaultAction, Target } from '../faults.ts';
+
+export type FaultPlan = {
+  readonly nodes: readonly NodeId[];
+  /** Those whose disk may be damaged beyond what a server can start from. */
+  readonly expendable: readonly NodeId[];
+  readonly count: number;
+  readonly fromMs: number;
+  readonly toMs: number;
+  /** The longest election timeout: the scale of how long faults last. */
+  readonly electionTimeoutMs: number;
+};
+
+type Kind =
+  | 'crash'
+  | 'powerFailure'
+  | 'storm'
+  | 'partition'
+  | 'graph'
+  | 'oneWay'
+  | 'pause'
+  | 'suspend'
+  | 'links'
+  | 'clock'
+  | 'slowDisk'
+  | 'fullDisk'
+  | 'corruptDisk';
+
+const WEIGHTS: readonly (readonly [Kind, number])[] = [
+  ['crash', 22],
+  ['powerFailure', 6],
+  ['storm', 14],
+  ['partition', 20],
+  ['graph', 10],
+  ['oneWay', 8],
+  ['pause', 7],
+  ['suspend', 3],
+  ['links', 9],
+  ['clock', 4],
+  ['slowDisk', 6],
+  ['fullDisk', 3],
+  ['corruptDisk', 1],
+];
+
+export function randomFaults(rng: RandomState, plan: FaultPlan): FaultAction[] {
+  const actions: FaultAction[] = [];
+  const damaged = new Set<NodeId>();
+  const pool = WEIGHTS.flatMap(([kind, weight]) => new Array<Kind>(weight).fill(kind));
+  while (actions.length < plan.count) {
+    const atMs = between(rng, plan.fromMs, plan.toMs);
+    actions.push(...draw(pick(rng, pool), atMs, rng, plan, damaged));
+  }
+  return actions.sort((a, b) => a.atMs - b.atMs);
+}
+
+function draw(
+  kind: Kind,
+  atMs: number,
+  rng: RandomState,
+  plan: FaultPlan,
+  damaged: Set<NodeId>,
+): FaultAction[] {
+  const node = someone(rng, plan.nodes);
+  const forMs = length(rng, plan);
+  switch (kind) {
+    case 'crash':
+      return [{ atMs, fault: { kind: 'crash', node }, forMs: downtime(rng, plan) }];
+    case 'powerFailure':
+      return plan.nodes.map((id) => {
+        const fault: Fault = { kind: 'crash', node: id };
+        return { atMs, fault, forMs: downtime(rng, plan) };
+      });
+    case 'storm':
+      return storm(atMs, rng, plan);
+    case 'partition':
+      return [{ atMs, fault: { kind: 'partition', groups: groups(rng, plan.nodes) }, forMs }];
+    case 'graph':
+      return [{ atMs, fault: { kind: 'cut', links: graph(rng, plan.nodes) }, forMs }];
+    case 'oneWay':
+      return [{ atMs, fault: { kind: 'cut', links: oneWay(rng, plan.nodes) }, forMs }];
+    case 'pause':
+    case 'suspend':
+      return [{ atMs, fault: { kind, node }, forMs }];
+    case 'links':
+      return [{ atMs, fault: badLinks(rng, node), forMs }];
+    case 'clock':
+      return [clockFault(atMs, rng, node, forMs)];
+    case 'slowDisk': {
+      const latencyMs = between(rng, 1, plan.electionTimeoutMs);
+      return [{ atMs, fault: { kind: 'diskSlow', node, latencyMs }, forMs }];
+    }
+    case 'fullDisk':
+      return [{ atMs, fault: { kind: 'diskFull', node }, forMs }];
+    case 'corruptDisk':
+      return corruption(atMs, rng, plan, damaged);
+  }
+}
+
+/** Whoever leads, as often as any certain node. */
+function someone(rng: RandomState, nodes: readonly NodeId[]): Target {
+  return chance(rng, 0.5) ? 'leader' : pick(rng, nodes);
+}
+
+/** From a fraction of an election timeout to several. */
+function length(rng: RandomState, { electionTimeoutMs }: FaultPlan): number {
+  return between(rng, Math.floor(electionTimeoutMs / 4), electionTimeoutMs * pick(rng, [1, 3, 8]));
+}
+
+/** Often so short that the others notice nothing, and the term is still the same afterwards. */
+function downtime(rng: RandomState, plan: FaultPlan): number {
+  return chance(rng, 0.4) ? between(rng, 1, 30) : length(rng, plan);
+}
+
+/** New leaders are struck one after the other, at once or after they got a little done. */
+function storm(atMs: number, rng: RandomState, plan: FaultPlan): FaultAction[] {
+  const { electionTimeoutMs, nodes } = plan;
+  const rounds = between(rng, 2, 5);
+  return Array.from({ length: rounds }, (_, round) => {
+    const fault = pick<Fault>(rng, [
+      { kind: 'crash', node: 'leader' },
+      { kind: 'partition', groups: [['leader']] },
+      { kind: 'partition', groups: [['leader', pick(rng, nodes)]] },
+      { kind: 'pause', node: 'leader' },
+    ]);
+    return {
+      atMs: atMs + round * Math.floor(electionTimeoutMs * 1.5) + between(rng, 0, 50),
+      ...(chance(rng, 0.7) ? { when: { kind: 'leaderElected' } as const } : {}),
+      fault,
+      forMs: between(rng, 20, electionTimeoutMs * 4),
+    };
+  });
+}
+
+function groups(rng: RandomState, nodes: readonly NodeId[]): Target[][] {
+  const shuffled = shuffle(rng, nodes);
+  const cut = between(rng, 1, nodes.length - 1);
+  const shape = between(rng, 0, 3);
+  // One node, halves, and all apart.
+  if (shape === 0) return [['leader']];
+  if (shape === 1) return [[pick(rng, nodes)]];
+  if (shape === 2) return [shuffled.slice(0, cut)];
+  return nodes.map((id) => [id]);
+}
+
+/** Connections that are no equivalence: who can talk to whom differs for each. */
+function graph(rng: RandomState, nodes: readonly NodeId[]): [Target, Target][] {
+  const circle = shuffle(rng, nodes);
+  const { length: n } = circle;
+  const apart = (a: number, b: number): number => Math.min((a - b + n) % n, (b - a + n) % n);
+  const reach = Math.floor(n / 4) + 1;
+  const connected = pick(rng, [
+    // A ring in which each one sees another majority.
+    (a: number, b: number) => apart(a, b) <= reach && apart(a, b) < n - 1,
+    // A hub that alone sees all.
+    (a: number, b: number) => a === 0 || b === 0,
+    // A chain.
+    (a: number, b: number) => Math.abs(a - b) === 1,
+    // Two halves, and a bridge that is in both.
+    (a: number, b: number) => a === 0 || b === 0 || a % 2 === b % 2,
+  ]);
+  const links: [Target, Target][] = [];
+  for (let a = 0; a < n; a++) {
+    for (let b = 0; b < n; b++) {
+      if (a !== b && !connected(a, b)) links.push([circle[a] as NodeId, circle[b] as NodeId]);
+    }
+  }
+  // In a cluster of two or three some of these shapes cut nothing.
+  return links.length > 0 ? links : [[circle[0] as NodeId, circle[1] as NodeId]];
+}
+
+/** A node that hears and is not heard, or is heard and does not hear. */
+function oneWay(rng: RandomState, nodes: readonly NodeId[]): [Target, Target][] {
+  const node = someone(rng, nodes);
+  const deaf = chance(rng, 0.5);
+  return nodes
+    .filter((other) => other !== node)
+    .map((other): [Target, Target] => (deaf ? [other, node] : [node, other]));
+}
+
+function badLinks(rng: RandomState, node: Target): Fault {
+  const settings = pick(rng, [
+    { loss: 0.3, burst: 0 },
+    { loss: 0.8, burst: 0 },
+    { duplicate: 0.5 },
+    { delayMs: 40, jitterMs: 40 },
+    { corrupt: 0.2 },
+    { bytesPerSecond: 20_000, queueBytes: 4000 },
+  ]);
+  const ends = pick(rng, [
+    { from: '*', to: '*' },
+    { from: node, to: '*' },
+    { from: '*', to: node },
+  ] as const);
+  return { kind: 'link', ...ends, settings };
+}
+
+function clockFault(atMs: number, rng: RandomState, node: Target, forMs: number): FaultAction {
+  const jumpMs = between(rng, -500, 2000);
+  const driftPpm = between(rng, -300_000, 300_000);
+  if (chance(rng, 0.5)) return { atMs, fault: { kind: 'clockJump', node, jumpMs } };
+  return { atMs, fault: { kind: 'clockDrift', node, driftPpm }, forMs };
+}
+
+/** A bit rots on the disk of a server that is down: it must not start again. */
+function corruption(
+  atMs: number,
+  rng: RandomState,
+  { expendable }: FaultPlan,
+  damaged: Set<NodeId>,
+): FaultAction[] {
+  const left = expendable.filter((id) => !damaged.has(id));
+  if (left.length === 0) return [];
+  const node = pick(rng, left);
+  damaged.add(node);
+  return [
+    { atMs, fault: { kind: 'crash', node }, forMs: 200 },
+    { atMs: atMs + 100, fault: { kind: 'diskCorrupt', node } },
+  ];
+}
+
+function shuffle<T>(rng: RandomState, items: readonly T[]): T[] {
+  const shuffled = items.slice();
+  for (let i = shuffled.length - 1; i > 0; i--) {
+    const j = between(rng, 0, i);
+    [shuffled[i], shuffled[j]] = [shuffled[j] as T, shuffled[i] as T];
+  }
+  return shuffled;
+}

@@ -1,0 +1,168 @@
+/** Writes down what happens in a run: always its fingerprint, and the trace if one is asked for. */
+import { OperationReader } from '../../src/command.ts';
+import { describeEffect, describeInput, describeMessage } from '../../src/raft/describe.ts';
+import { lastIndex } from '../../src/raft/log.ts';
+import type { Effect, Input, Message, NodeId, RaftState, Role } from '../../src/raft/types.ts';
+import type { Trace, TracedFault, TracedMessage, TracedRole } from '../trace.ts';
+import type { Events } from './events.ts';
+import { Fingerprint } from './fingerprint.ts';
+
+type Mutable<T> = { -readonly [K in keyof T]: T[K] extends readonly (infer E)[] ? E[] : T[K] };
+
+const INPUTS: readonly Input['kind'][] = [
+  'message',
+  'timer',
+  'propose',
+  'read',
+  'persisted',
+  'applied',
+];
+const TIME_WIDTH = 12;
+const NODE_WIDTH = 3;
+
+export class Tracer {
+  readonly fingerprint = new Fingerprint();
+  readonly #events: Events;
+  readonly #numbers: ReadonlyMap<NodeId, number>;
+  readonly #trace: Mutable<Trace> | null;
+  readonly #roles = new Map<NodeId, Role>();
+  readonly #commits = new Map<NodeId, number>();
+
+  constructor(events: Events, nodes: readonly NodeId[], withTrace: boolean) {
+    this.#events = events;
+    this.#numbers = new Map(nodes.map((id, i) => [id, i + 1]));
+    this.#trace = withTrace
+      ? {
+          nodes: [...nodes],
+          lines: [],
+          messages: [],
+          roles: [],
+          commits: [],
+          faults: [],
+          recoveryUs: null,
+          endUs: 0,
+        }
+      : null;
+  }
+
+  stepped(id: NodeId, input: Input, effects: readonly Effect[], state: RaftState): void {
+    const { fingerprint } = this;
+    const { persistent, volatile, role } = state;
+    fingerprint.number(this.#events.nowUs);
+    fingerprint.number((this.#numbers.get(id) ?? 0) * 16 + INPUTS.indexOf(input.kind));
+    fingerprint.number(effects.length);
+    fingerprint.number(persistent.currentTerm);
+    fingerprint.number(volatile.commitIndex * 4096 + lastIndex(persistent.log));
+    fingerprint.number(role.kind.length);
+    if (input.kind === 'message') {
+      fingerprint.number((this.#numbers.get(input.message.from) ?? 0) * 16);
+      fingerprint.number(input.message.term);
+    }
+    if (this.#trace === null) return;
+    this.#line(id, `${roleMark(role)} ${describeInput(input, describeCommands)}`);
+    for (const effect of effects) {
+      if (effect.kind !== 'send') this.#line(id, `  ${describeEffect(effect, describeCommands)}`);
+    }
+    this.#noteState(id, state);
+  }
+
+  /** Something that is no step of a server: a fault, a restart, a client's doings. */
+  happened(what: string, id: NodeId | null = null): void {
+    this.fingerprint.number(this.#events.nowUs);
+    this.fingerprint.text(what);
+    this.#line(id, what);
+  }
+
+  /** The server is down or stands still; or goes on as `state` says. */
+  stands(id: NodeId, how: 'down' | 'paused' | RaftState): void {
+    if (this.#trace === null) return;
+    if (typeof how === 'string') {
+      this.#roles.delete(id);
+      this.#role({ node: id, atUs: this.#events.nowUs, role: how, term: this.#term(id) });
+    } else this.#noteState(id, how);
+  }
+
+  /** A message on its way, to be told what becomes of it; `null` when nothing is traced. */
+  sent(message: Message): TracedMessage | null {
+    if (this.#trace === null) return null;
+    const traced: TracedMessage = {
+      from: message.from,
+      to: message.to,
+      text: describeMessage(message, describeCommands),
+      kind: message.kind,
+      term: message.term,
+      sentUs: this.#events.nowUs,
+      arrivedUs: null,
+      fate: 'under way',
+    };
+    this.#trace.messages.push(traced);
+    return traced;
+  }
+
+  arrived(traced: TracedMessage | null, fate: TracedMessage['fate']): void {
+    if (traced === null) return;
+    if (traced.fate === 'under way') traced.fate = fate;
+    if (fate === 'delivered') traced.arrivedUs ??= this.#events.nowUs;
+    else if (fate !== 'under way') this.#line(traced.from, `  ${fate}: ${traced.text}`);
+  }
+
+  fault(text: string, nodes: readonly NodeId[]): TracedFault {
+    const fault: TracedFault = { text, nodes, fromUs: this.#events.nowUs, untilUs: null };
+    this.#trace?.faults.push(fault);
+    return fault;
+  }
+
+  recoveryBegins(): void {
+    if (this.#trace !== null) this.#trace.recoveryUs = this.#events.nowUs;
+  }
+
+  /** The finished trace. */
+  end(): Trace | null {
+    if (this.#trace !== null) this.#trace.endUs = this.#events.nowUs;
+    return this.#trace;
+  }
+
+  #noteState(id: NodeId, { role, persistent, volatile }: RaftState): void {
+    const atUs = this.#events.nowUs;
+    if (this.#roles.get(id) !== role) {
+      this.#roles.set(id, role);
+      this.#role({ node: id, atUs, role: role.kind, term: persistent.currentTerm });
+    }
+    if ((this.#commits.get(id) ?? 0) !== volatile.commitIndex) {
+      this.#commits.set(id, volatile.commitIndex);
+      this.#trace?.commits.push({ node: id, atUs, index: volatile.commitIndex });
+    }
+  }
+
+  #role(role: TracedRole): void {
+    this.#trace?.roles.push(role);
+  }
+
+  #term(id: NodeId): number {
+    return this.#trace?.roles.findLast(({ node }) => node === id)?.term ?? 0;
+  }
+
+  #line(id: NodeId | null, text: string): void {
+    if (this.#trace === null) return;
+    const time = (this.#events.nowUs / 1e6).toFixed(6).padStart(TIME_WIDTH);
+    this.#trace.lines.push(`${time} ${(id ?? '').padEnd(NODE_WIDTH)} ${text}`);
+  }
+}
+
+/** One letter a role, so that a column of them can be followed with the eye. */
+function roleMark(role: Role): string {
+  return { follower: 'F', preCandidate: 'P', candidate: 'C', leader: 'L' }[role.kind];
+}
+
+const textDecoder = new TextDecoder();
+
+/** A batch in a few words, such as `2:17 put x, 1:4 cas y`: client and request number first. */
+export function describeCommands(batch: Uint8Array): string {
+  const reader = new OperationReader(batch);
+  const commands: string[] = [];
+  while (reader.next()) {
+    const key = textDecoder.decode(reader.key());
+    commands.push(`${reader.clientId}:${reader.requestNumber} ${reader.kind} ${key}`);
+  }
+  return commands.join(', ');
+}

@@ -1,0 +1,44 @@
+/** What the command needs from outside; what is costly to load is loaded when it is used. */
+import type { Schedule } from '../schedule.ts';
+import type { Profile } from '../sim/profiles.ts';
+import type { Output } from '../sweep/progress.ts';
+import type { RunResult } from '../verdict.ts';
+import type { SeedSummary } from './seed-summary.ts';
+
+export type Simulator = {
+  runSchedule(schedule: Schedule, options?: { trace?: boolean }): RunResult;
+  scheduleOf(seed: number, profile: Profile): Schedule;
+};
+
+/** Threads that run seeds. */
+export type Pool = {
+  readonly threads: number;
+  /** The summaries of the seeds in order, up to the first that fails. */
+  run(seeds: readonly number[], profile: Profile): Promise<SeedSummary[]>;
+  close(): Promise<void>;
+};
+
+export type Context = {
+  readonly words: readonly string[];
+  readonly stdout: Output;
+  readonly stderr: Output;
+  /** Failures go to `failures/` below it. */
+  readonly resultsDirectory: string;
+  /** The commit checked out; `null` where there is none. */
+  commit(): string | null;
+  nowMs(): number;
+  simulator(): Promise<Simulator>;
+  /** `undefined`: as many threads as there are cores. */
+  pool(threads: number | undefined): Promise<Pool>;
+  interruption(): { signal: AbortSignal; release(): void };
+};
+
+export const EXIT_OK = 0;
+export const EXIT_FAILED = 1;
+export const EXIT_MISTAKE = 2;
+
+const COLUMNS_MAX = 100;
+
+export function columnsOf({ columns }: Output): number {
+  return Math.min(columns ?? 80, COLUMNS_MAX);
+}

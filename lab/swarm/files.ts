@@ -1,0 +1,30 @@
+/** Files that a command was told to read or to write; what goes wrong is the user's to mend. */
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { messageOf, mistake } from '../sweep/user-error.ts';
+
+/** The text of a file that a flag names; throws a UserError if it cannot be read. */
+export function readText(flag: string, path: string): string {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch (error) {
+    throw mistake(flag, path, `a file that can be read (${messageOf(error)})`);
+  }
+}
+
+/** Writes the file that a flag names; throws a UserError if that cannot be done. */
+export function writeText(flag: string, path: string, text: string): void {
+  try {
+    writeFileSync(path, text);
+  } catch (error) {
+    throw mistake(flag, path, `a file that can be written (${messageOf(error)})`);
+  }
+}
+
+/** Makes a directory with all above it; throws a UserError if that cannot be done. */
+export function makeDirectory(flag: string, path: string): void {
+  try {
+    mkdirSync(path, { recursive: true });
+  } catch (error) {
+    throw mistake(flag, path, `a directory that can be made (${messageOf(error)})`);
+  }
+}

@@ -1,0 +1,183 @@
+/** A run in words: what is set, which faults are to come, and what became of it. */
+import { type LinkSettings, PERFECT } from '../../src/transport/link.ts';
+import { describeFault, type FaultAction, type Target } from '../faults.ts';
+import { percent, shortNumber } from '../report/table.ts';
+import type { ClockSettings, Schedule, ScheduledOperation } from '../schedule.ts';
+import type { RunResult, Verdict } from '../verdict.ts';
+import { count, labelled, ms, seconds, several, timed } from './text.ts';
+
+/** More operations than this are counted and not listed. */
+const OPERATIONS_LISTED = 30;
+
+// ---- The schedule -------------------------------------------------------------------------------
+
+export function scheduleText(schedule: Schedule, columns: number): string[] {
+  const { name, seed, nodes, durationMs, clients, disk, clocks, recovery } = schedule;
+  const labels: readonly (readonly [string, string])[] = [
+    ['run', name],
+    ['seed', `${seed}: ${several(nodes, 'node')} for ${seconds(durationMs)}`],
+    ['core', coreText(schedule)],
+    ['links', linkText(schedule.link)],
+    [
+      'clients',
+      `${clients.count}; request timeout ${ms(clients.requestTimeoutMs)}, ` +
+        `retry after ${ms(clients.retryMs)}; links ${linkText(schedule.clientLink)}`,
+    ],
+    ['disks', `${rangeText(disk.latencyMs)}; in a crash torn ${disk.torn}, late ${disk.late}`],
+    ['clocks', clocksText(clocks)],
+    ['operations', operationsText(schedule.operations)],
+    [
+      'recovery',
+      `${recovery.core.join(', ')} within ${seconds(recovery.boundMs)}; ${rest(recovery)}`,
+    ],
+    ['faults', schedule.faults.length === 0 ? 'none' : String(schedule.faults.length)],
+  ];
+  const listed =
+    schedule.operations.length <= OPERATIONS_LISTED ? operationLines(schedule, columns) : [];
+  return [
+    ...labels.flatMap(([label, text]) => labelled(label, text, columns)),
+    ...schedule.faults.flatMap((action) => timed(action.atMs, actionText(action), columns)),
+    ...listed,
+  ];
+}
+
+function coreText({ settings, batchCommands }: Schedule): string {
+  return [
+    `election timeout ${rangeText(settings.electionTimeoutMs)}`,
+    `heartbeat ${ms(settings.heartbeatMs)}`,
+    `preVote ${onOff(settings.preVote)}`,
+    `checkQuorum ${onOff(settings.checkQuorum)}`,
+    `stickiness ${onOff(settings.leaderStickiness)}`,
+    `parallelDisk ${onOff(settings.parallelDiskWrite)}`,
+    `window ${settings.windowMessages}`,
+    `batches of ${settings.batchEntries} entries, ${settings.batchBytes} bytes, ` +
+      `${batchCommands} commands`,
+  ].join(', ');
+}
+
+/** What differs from a perfect link. */
+function linkText(link: LinkSettings): string {
+  const fields = Object.keys(link) as (keyof LinkSettings)[];
+  const changed = fields.filter((field) => link[field] !== PERFECT[field]);
+  if (changed.length === 0) return 'perfect';
+  return changed.map((field) => `${field} ${shownSetting(link[field])}`).join(', ');
+}
+
+function shownSetting(value: LinkSettings[keyof LinkSettings]): string {
+  return typeof value === 'number' ? String(Number(value.toPrecision(4))) : String(value);
+}
+
+function clocksText(clocks: readonly ClockSettings[]): string {
+  if (clocks.every(({ offsetMs, driftPpm }) => offsetMs === 0 && driftPpm === 0)) return 'exact';
+  return clocks
+    .map(({ offsetMs, driftPpm }, i) => `n${i + 1} +${ms(offsetMs)} ${signed(driftPpm)} ppm`)
+    .join(', ');
+}
+
+function operationsText(operations: readonly ScheduledOperation[]): string {
+  if (operations.length === 0) return 'none';
+  const kinds = new Map<string, number>();
+  for (const { op } of operations) kinds.set(op, (kinds.get(op) ?? 0) + 1);
+  const parts = [...kinds].map(([op, number]) => `${number} ${op}`);
+  const keys = new Set(operations.map(({ key }) => key)).size;
+  return `${operations.length}: ${parts.join(', ')}; on ${several(keys, 'key')}`;
+}
+
+function operationLines({ operations }: Schedule, columns: number): string[] {
+  return operations.flatMap(({ atMs, client, op, key, value, expected }) => {
+    const values = [expected, value].filter((each) => each !== undefined).map((v) => String(v));
+    return timed(atMs, [`client ${client}:`, op, key, ...values].join(' '), columns);
+  });
+}
+
+function rest({ others }: Schedule['recovery']): string {
+  return others === 'healed' ? 'the others are healed' : 'the others stay cut off';
+}
+
+function actionText({ when, fault, forMs }: FaultAction): string {
+  const condition =
+    when === undefined
+      ? ''
+      : when.kind === 'leaderElected'
+        ? 'once a leader is elected: '
+        : `once ${several(when.nodes, 'node')} know entry ${when.index} committed: `;
+  const what = fault.kind === 'cut' ? `cut ${linksText(fault.links)}` : describeFault(fault);
+  return `${condition}${what}${forMs === undefined ? '' : `, for ${ms(forMs)}`}`;
+}
+
+/** Links from one node together, and those in both directions once: `n1 ↔ n2 n3, n3 → n2`. */
+function linksText(links: readonly (readonly [from: Target, to: Target])[]): string {
+  const has = new Set(links.map(([from, to]) => `${from} ${to}`));
+  const told = new Map<string, Target[]>();
+  for (const [from, to] of links) {
+    const both = has.has(`${to} ${from}`);
+    if (both && told.get(`${to} ↔`)?.includes(from)) continue;
+    const head = `${from} ${both ? '↔' : '→'}`;
+    told.set(head, [...(told.get(head) ?? []), to]);
+  }
+  return [...told].map(([head, to]) => [head, ...to].join(' ')).join(', ');
+}
+
+function rangeText([low, high]: readonly [number, number]): string {
+  return low === high ? ms(low) : `${low} to ${ms(high)}`;
+}
+
+function signed(value: number): string {
+  return value < 0 ? String(value) : `+${value}`;
+}
+
+function onOff(value: boolean): string {
+  return value ? 'on' : 'off';
+}
+
+// ---- The result ---------------------------------------------------------------------------------
+
+/** `wallMs` is how long the run took. */
+export function resultText(result: RunResult, wallMs: number, columns: number): string[] {
+  const { coverage, verdict, traceHash, recoveredAfterMs } = result;
+  const labels: readonly (readonly [string, string])[] = [
+    ['faults', `${coverage.faultsBit} of ${coverage.faultsScheduled} bit`],
+    ['messages', messagesText(result)],
+    [
+      'operations',
+      `${count(coverage.operationsOk)} ok, ${count(coverage.operationsFailed)} failed, ` +
+        `${count(coverage.operationsUnknown)} unknown`,
+    ],
+    [
+      'nodes',
+      `${several(coverage.crashes, 'crash').replace(/crashs$/, 'crashes')}, ` +
+        `${several(coverage.leaderChanges, 'change')} of leader`,
+    ],
+    ['recovery', recoveredAfterMs === null ? 'not reached' : `after ${ms(recoveredAfterMs)}`],
+    ['trace hash', traceHash],
+    ['speed', speedText(result, wallMs)],
+    ['verdict', verdictText(verdict)],
+  ];
+  return labels.flatMap(([label, text]) => labelled(label, text, columns));
+}
+
+function messagesText({ coverage: { messagesSent, messagesDropped } }: RunResult): string {
+  const share = messagesSent === 0 ? null : messagesDropped / messagesSent;
+  return `${count(messagesSent)} sent, ${count(messagesDropped)} dropped (${percent(share)})`;
+}
+
+function speedText({ events, simulatedMs }: RunResult, wallMs: number): string {
+  return (
+    `${count(events)} events, ${seconds(simulatedMs)} simulated in ${seconds(wallMs)}: ` +
+    `${shortNumber((events / wallMs) * 1000)} events/s`
+  );
+}
+
+/** As a sentence that says which property and when. */
+export function verdictText(verdict: Verdict): string {
+  switch (verdict.kind) {
+    case 'pass':
+      return 'pass';
+    case 'vacuous':
+      return `VACUOUS: ${verdict.reason}`;
+    case 'violation': {
+      const { property, message, atMs } = verdict.violation;
+      return `VIOLATION of ${property} at ${ms(atMs)}: ${message}`;
+    }
+  }
+}

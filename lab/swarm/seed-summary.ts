@@ -1,0 +1,87 @@
+/** What a swarm keeps of a run: small enough to be handed between threads by the million. */
+import type { Schedule } from '../schedule.ts';
+import type { Coverage, RunResult, Verdict } from '../verdict.ts';
+
+/** A run that ended with an exception is a defect of the lab, and as good as a violation. */
+export type SeedVerdict = Verdict | { readonly kind: 'error'; readonly message: string };
+
+export type SeedSummary = {
+  readonly seed: number;
+  readonly verdict: SeedVerdict;
+  /** What the runs of a swarm are told apart by: an option's name and its value, as text. */
+  readonly options: Readonly<Record<string, string>>;
+  readonly result: Pick<
+    RunResult,
+    'coverage' | 'events' | 'simulatedMs' | 'recoveredAfterMs' | 'traceHash'
+  >;
+};
+
+const NOTHING_COVERED: Coverage = {
+  faultsScheduled: 0,
+  faultsBit: 0,
+  messagesSent: 0,
+  messagesDropped: 0,
+  crashes: 0,
+  leaderChanges: 0,
+  operationsOk: 0,
+  operationsFailed: 0,
+  operationsUnknown: 0,
+};
+const NOTHING_RUN: SeedSummary['result'] = {
+  coverage: NOTHING_COVERED,
+  events: 0,
+  simulatedMs: 0,
+  recoveredAfterMs: null,
+  traceHash: '',
+};
+
+/** Runs the seeds in order, up to the first that fails. */
+export function runSeeds(
+  seeds: readonly number[],
+  scheduleOf: (seed: number) => Schedule,
+  run: (schedule: Schedule) => RunResult,
+): SeedSummary[] {
+  const summaries: SeedSummary[] = [];
+  for (const seed of seeds) {
+    const summary = runSeed(seed, scheduleOf, run);
+    summaries.push(summary);
+    if (isFailure(summary.verdict)) break;
+  }
+  return summaries;
+}
+
+export function isFailure({ kind }: SeedVerdict): boolean {
+  return kind === 'violation' || kind === 'error';
+}
+
+function runSeed(
+  seed: number,
+  scheduleOf: (seed: number) => Schedule,
+  run: (schedule: Schedule) => RunResult,
+): SeedSummary {
+  let options: SeedSummary['options'] = {};
+  try {
+    const schedule = scheduleOf(seed);
+    options = optionsOf(schedule);
+    const { verdict, coverage, events, simulatedMs, recoveredAfterMs, traceHash } = run(schedule);
+    const result = { coverage, events, simulatedMs, recoveredAfterMs, traceHash };
+    return { seed, verdict, options, result };
+  } catch (error) {
+    const message = error instanceof Error ? (error.stack ?? error.message) : String(error);
+    return { seed, verdict: { kind: 'error', message }, options, result: NOTHING_RUN };
+  }
+}
+
+function optionsOf({ nodes, settings, link }: Schedule): SeedSummary['options'] {
+  return {
+    nodes: String(nodes),
+    preVote: onOff(settings.preVote),
+    checkQuorum: onOff(settings.checkQuorum),
+    stickiness: onOff(settings.leaderStickiness),
+    links: link.loss > 0 || link.corrupt > 0 ? 'lossy' : 'lossless',
+  };
+}
+
+function onOff(value: boolean): string {
+  return value ? 'on' : 'off';
+}

@@ -1,0 +1,226 @@
+/** What came out of a swarm, on one screen and as a document. */
+import { type Column, NOTHING, sharePercent, shortNumber, textTable } from '../report/table.ts';
+import { clockText } from '../sweep/progress.ts';
+import { oneLine } from '../sweep/user-error.ts';
+import type { SwarmRequest } from './arguments.ts';
+import { commandOf, reproduceLine } from './reproduce.ts';
+import { verdictText } from './run-text.ts';
+import type { SeedSummary, SeedVerdict } from './seed-summary.ts';
+import { rangesText } from './seeds.ts';
+import type { Tally, Totals } from './tally.ts';
+import { count, labelled, ms, several } from './text.ts';
+
+export type SwarmOutcome = {
+  readonly request: SwarmRequest;
+  readonly tally: Tally;
+  readonly threads: number;
+  readonly wallMs: number;
+  readonly interrupted: boolean;
+  readonly commit: string | null;
+};
+
+const VACUOUS_LISTED = 20;
+const MS_PER_MINUTE = 60_000;
+
+// ---- Text ---------------------------------------------------------------------------------------
+
+export function summaryText(outcome: SwarmOutcome, columns: number): string[] {
+  const { tally } = outcome;
+  const options = tally.options;
+  return [
+    ...figures(outcome).flatMap(([label, text]) => labelled(label, text, columns)),
+    ...(options.length === 0 ? [] : ['', ...textTable(optionColumns(options), columns)]),
+    ...vacuousText(outcome, columns),
+    ...failureText(outcome, columns),
+  ];
+}
+
+function figures(outcome: SwarmOutcome): [label: string, text: string][] {
+  const { request, tally, threads, wallMs, interrupted } = outcome;
+  const { all, slowest } = tally;
+  const { coverage } = all;
+  const { perSecond, perThread, events } = speeds(outcome);
+  const where = `${rangesText(request.ranges)} of profile ${request.profile}`;
+  const { operationsOk, operationsFailed, operationsUnknown } = coverage;
+  const low = all.faultsBit.quantile(0);
+  return [
+    [
+      'seeds',
+      `${where}: ${count(all.runs)} run in ${clockText(wallMs / 1000)} on ` +
+        `${several(threads, 'thread')}${interrupted ? ', interrupted' : ''}`,
+    ],
+    ['verdicts', verdictsText(tally)],
+    [
+      'speed',
+      `${shortNumber(events)} events/s, ${shortNumber(perSecond)} simulated seconds per second ` +
+        `(${shortNumber(perThread)} per thread)`,
+    ],
+    [
+      'faults',
+      `${count(coverage.faultsBit)} of ${count(coverage.faultsScheduled)} bit; in a run at least ` +
+        `${low ?? NOTHING}, median ${all.faultsBit.quantile(0.5) ?? NOTHING}`,
+    ],
+    [
+      'operations',
+      `${count(operationsOk)} ok, ${count(operationsFailed)} failed, ` +
+        `${count(operationsUnknown)} unknown`,
+    ],
+    [
+      'messages',
+      `${count(coverage.messagesSent)} sent, ` +
+        `${sharePercent(ratio(coverage.messagesDropped, coverage.messagesSent))} dropped`,
+    ],
+    [
+      'recovery',
+      slowest === null
+        ? NOTHING
+        : `median ${ms(all.recoveryMs.quantile(0.5) ?? 0)}, at most ` +
+          `${ms(slowest.recoveredAfterMs)} (seed ${slowest.seed})`,
+    ],
+  ];
+}
+
+function verdictsText({ passed, vacuous, failures }: Tally): string {
+  const errors = failures.filter(({ verdict }) => verdict.kind === 'error').length;
+  const violations = failures.length - errors;
+  const parts = [
+    `${count(passed)} passed`,
+    `${count(vacuous)} vacuous`,
+    several(violations, 'violation'),
+  ];
+  return [...parts, ...(errors > 0 ? [several(errors, 'error')] : [])].join(', ');
+}
+
+function optionColumns(options: Tally['options']): Column[] {
+  const column = (head: string, of: (totals: Totals) => string, drop?: number): Column => ({
+    head,
+    cells: options.map(({ totals }) => of(totals)),
+    ...(drop === undefined ? {} : { drop }),
+  });
+  return [
+    { head: 'option', cells: options.map(({ name, value }) => `${name} ${value}`), left: true },
+    column('runs', ({ runs }) => count(runs)),
+    column('changes/min', (totals) => shortNumber(changesPerMinute(totals))),
+    column('unknown', (totals) => sharePercent(unknownShare(totals))),
+    column('dropped', (totals) => sharePercent(droppedShare(totals)), 1),
+    column('recovery', ({ recoveryMs }) => spanText(recoveryMs.quantile(0.5)), 2),
+  ];
+}
+
+function spanText(value: number | null): string {
+  return value === null ? NOTHING : ms(value);
+}
+
+function vacuousText({ tally, request }: SwarmOutcome, columns: number): string[] {
+  const { vacuous, vacuousSeeds } = tally;
+  if (vacuous === 0) return [];
+  const lines = vacuousSeeds
+    .slice(0, VACUOUS_LISTED)
+    .flatMap(({ seed, reason }) => labelled(`  ${seed}`, reason, columns));
+  const more = vacuous > VACUOUS_LISTED ? [`  and ${count(vacuous - VACUOUS_LISTED)} more`] : [];
+  const [first] = vacuousSeeds;
+  const { profile } = request;
+  const command = first === undefined ? '' : commandOf({ kind: 'seed', seed: first.seed, profile });
+  return ['', 'VACUOUS: nothing was put to the test', ...lines, ...more, `again: ${command}`];
+}
+
+function failureText({ tally, request, commit }: SwarmOutcome, columns: number): string[] {
+  const failure = tally.firstFailure;
+  if (failure === undefined) return [];
+  const { seed, verdict } = failure;
+  const source = { kind: 'seed', seed, profile: request.profile } as const;
+  const hint = `to make it small: ${commandOf(source, '--shrink')}`;
+  return [
+    '',
+    ...labelled(`seed ${seed} `, failureSentence(verdict), columns),
+    reproduceLine(source, commit),
+    ...(verdict.kind === 'violation' ? [hint] : []),
+  ];
+}
+
+function failureSentence(verdict: SeedVerdict): string {
+  if (verdict.kind === 'error') return `ERROR in the lab: ${oneLine(verdict.message)}`;
+  return verdictText(verdict);
+}
+
+// ---- Document -----------------------------------------------------------------------------------
+
+/** The summary as plain data. */
+export function jsonOf(outcome: SwarmOutcome): object {
+  const { request, tally, threads, wallMs, interrupted, commit } = outcome;
+  const { all, passed, vacuous, vacuousSeeds, failures, slowest } = tally;
+  return {
+    schemaVersion: 1,
+    profile: request.profile,
+    seeds: rangesText(request.ranges),
+    commit,
+    interrupted,
+    threads,
+    wallMs: Math.round(wallMs),
+    verdicts: { passed, vacuous, failed: failures.length },
+    ...totalsOf(all),
+    eventsPerSecond: Math.round(speeds(outcome).events),
+    simulatedSecondsPerSecond: Math.round(speeds(outcome).perSecond),
+    slowestRecovery: slowest,
+    options: tally.options.map(({ name, value, totals }) => ({ name, value, ...totalsOf(totals) })),
+    vacuous: vacuousSeeds,
+    failures: failures
+      .toSorted((a, b) => a.seed - b.seed)
+      .map((failure) => ({ ...failureOf(failure), reproduce: again(failure, request) })),
+  };
+}
+
+function totalsOf(totals: Totals): object {
+  const { runs, events, simulatedMs, coverage, faultsBit, recoveryMs } = totals;
+  return {
+    runs,
+    events,
+    simulatedMs: Math.round(simulatedMs),
+    coverage,
+    faultsBitMin: faultsBit.quantile(0),
+    faultsBitMedian: faultsBit.quantile(0.5),
+    leaderChangesPerMinute: changesPerMinute(totals),
+    unknownShare: unknownShare(totals),
+    droppedShare: droppedShare(totals),
+    recoveryMsMedian: recoveryMs.quantile(0.5),
+    recoveryMsMax: recoveryMs.quantile(1),
+  };
+}
+
+function failureOf({ seed, verdict }: SeedSummary): object {
+  return { seed, verdict };
+}
+
+function again({ seed }: SeedSummary, { profile }: SwarmRequest): string {
+  return commandOf({ kind: 'seed', seed, profile });
+}
+
+// ---- Figures ------------------------------------------------------------------------------------
+
+/** Of all threads together and of one. */
+function speeds({ tally, wallMs, threads }: SwarmOutcome) {
+  const { events, simulatedMs } = tally.all;
+  const perSecond = ratio(simulatedMs, wallMs) ?? 0;
+  return {
+    events: (ratio(events, wallMs) ?? 0) * 1000,
+    perSecond,
+    perThread: perSecond / threads,
+  };
+}
+
+/** Of simulated minutes. */
+function changesPerMinute({ coverage, simulatedMs }: Totals): number | null {
+  return ratio(coverage.leaderChanges * MS_PER_MINUTE, simulatedMs);
+}
+
+function unknownShare(totals: Totals): number | null {
+  return ratio(totals.coverage.operationsUnknown, totals.operations);
+}
+
+function droppedShare({ coverage }: Totals): number | null {
+  return ratio(coverage.messagesDropped, coverage.messagesSent);
+}
+
+function ratio(part: number, whole: number): number | null {
+  return whole === 0 ? null : part / whole;
+}

@@ -1,0 +1,84 @@
+/** The words of `npm run experiment -- schedule …` as a request. */
+import { Command, CommanderError, Option } from 'commander';
+import { mistake, oneLine, UserError } from '../sweep/user-error.ts';
+
+export type Request =
+  | { readonly kind: 'help'; readonly text: string }
+  | {
+      readonly kind: 'run';
+      /** The file with the schedule. */
+      readonly path: string;
+      readonly out: string | undefined;
+      readonly history: string | undefined;
+      readonly json: boolean;
+    };
+
+const ABOUT =
+  'Runs a schedule file of the simulator on worker threads, in real time and best effort.\n\n' +
+  "Disks, clocks and clients' links have no faults here: an action on a disk or a clock is not " +
+  'done and counted as such, and suspend is as pause. At the end all is healed.';
+
+const EXAMPLES = `
+Examples:
+  npm run sim -- --seed 7 --save schedule.json
+  npm run experiment -- schedule schedule.json
+  npm run experiment -- schedule schedule.json --history history.ndjson
+
+Exit status: 0 when the audit held and the history is linearizable, 1 otherwise,
+2 for a mistake in the command or the file, 130 after Ctrl-C.`;
+
+/** Understands the words after `schedule`; throws a UserError where they are wrong. */
+export function parseArguments(words: readonly string[], columns: number): Request {
+  let printed = '';
+  const command = commandOf()
+    .exitOverride()
+    .configureOutput({
+      writeOut: (text) => {
+        printed += text;
+      },
+      writeErr: () => {},
+      getOutHelpWidth: () => columns,
+    });
+  try {
+    command.parse(words, { from: 'user' });
+  } catch (error) {
+    if (!(error instanceof CommanderError)) throw error;
+    if (error.exitCode === 0) return { kind: 'help', text: printed };
+    const text = oneLine(error.message).replace(/^error: /, '');
+    throw new UserError(`schedule: ${text}; schedule --help lists what is allowed`);
+  }
+  const { out, history, json } = command.opts<{ out?: string; history?: string; json?: true }>();
+  const [path = ''] = command.args;
+  return {
+    kind: 'run',
+    path,
+    out: named('--out', out, 'directory'),
+    history: named('--history', history, 'file'),
+    json: json === true,
+  };
+}
+
+function commandOf(): Command {
+  const out =
+    'where the history goes, and its picture if it is wrong (default results/schedule-custom)';
+  return new Command('npm run experiment -- schedule')
+    .description(ABOUT)
+    .argument('<file>', 'the schedule')
+    .addOption(once(new Option('--out <directory>', out)))
+    .addOption(once(new Option('--history <file>', 'the history goes there instead')))
+    .option('--json', 'print the outcome as JSON on standard output, all else on the other')
+    .addHelpText('after', EXAMPLES);
+}
+
+/** Commander lets the last of two equal flags win; here that is a mistake worth telling. */
+function once(option: Option): Option {
+  return option.argParser((value: string, before: string | undefined) => {
+    if (before === undefined) return value;
+    throw new UserError(`${option.long} got '${before}' and again '${value}'; allowed: once`);
+  });
+}
+
+function named(flag: string, value: string | undefined, what: string): string | undefined {
+  if (value?.trim() === '') throw mistake(flag, value, `the name of a ${what}`);
+  return value;
+}

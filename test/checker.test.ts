@@ -1,0 +1,572 @@
+/**
+ * Shows that the checker of properties between servers has teeth: each property is broken by a few
+ * steps made by hand and named with the servers, terms and indexes; and right beside it stands the
+ * nearest sequence that is legal, of which nothing is said.
+ *
+ *     npx ava test/checker.test.ts
+ */
+import { readFileSync } from 'node:fs';
+import test from 'ava';
+import { Checker, CheckFailure, PROPERTIES } from '../lab/checker.ts';
+import { create } from '../src/raft/raft.ts';
+import { fork } from '../src/raft/random.ts';
+import type { Effect, Entry, Message, NodeId, RaftState, Term } from '../src/raft/types.ts';
+import {
+  acknowledge,
+  append,
+  elect,
+  encodeCommand,
+  entriesOf,
+  persistAll,
+  receive,
+  SETTINGS,
+  simple,
+  timeout,
+} from './raft/fixture.ts';
+
+// ---- Three servers and their disks, which do what they are told ---------------------------------
+
+type Disk = { currentTerm: Term; votedFor: NodeId | null; entries: readonly Entry[] };
+
+type Holding = {
+  /** That of the last entry unless told otherwise. */
+  readonly term?: Term;
+  readonly vote?: NodeId | null;
+  readonly entries?: readonly Entry[];
+};
+
+class World {
+  readonly disks = new Map<NodeId, Disk>();
+  readonly checker: Checker;
+
+  constructor() {
+    for (const id of ['n1', 'n2', 'n3']) {
+      this.disks.set(id, { currentTerm: 0, votedFor: null, entries: [] });
+    }
+    this.checker = new Checker(this.disks);
+  }
+
+  disk(id: NodeId): Disk {
+    return this.disks.get(id) as Disk;
+  }
+
+  /** A server starts, for the first time or again, from what is said to be on its disk. */
+  start(id: NodeId, { term, vote = null, entries = [] }: Holding = {}): RaftState {
+    const currentTerm = term ?? entries.at(-1)?.term ?? 0;
+    const state = create({
+      id,
+      settings: SETTINGS,
+      rng: fork(1, `raft ${id}`),
+      nowUs: 0,
+      configuration: simple('n1', 'n2', 'n3'),
+      currentTerm,
+      votedFor: vote,
+      entries,
+    });
+    this.save(state);
+    this.checker.started(state);
+    return state;
+  }
+
+  /** What the server has in memory is on its disk as well. */
+  save(state: RaftState): void {
+    const { currentTerm, votedFor, log } = state.persistent;
+    Object.assign(this.disk(state.id), { currentTerm, votedFor, entries: log.entries.slice() });
+  }
+
+  saw(state: RaftState, effects: readonly Effect[] = []): void {
+    this.checker.stepped(effects, state);
+  }
+
+  /** The server leads its next term; returns when. */
+  elect(state: RaftState): number {
+    const { nowUs, effects } = elect(state);
+    this.saw(state, effects);
+    return nowUs;
+  }
+
+  /** Of the messages only what the checker looks at. */
+  sent(from: NodeId, to: NodeId, part: Said): void {
+    this.checker.sent({ from, to, readRound: 0, ...part } as Message);
+  }
+}
+
+type Said =
+  | { kind: 'RequestVote'; term: Term }
+  | { kind: 'RequestVoteResponse'; term: Term; voteGranted: boolean }
+  | { kind: 'AppendEntriesResponse'; term: Term; success: true; matchIndex: number };
+
+const vote = (term: Term): Said => ({ kind: 'RequestVoteResponse', term, voteGranted: true });
+const vouch = (term: Term, matchIndex: number): Said => {
+  return { kind: 'AppendEntriesResponse', term, success: true, matchIndex };
+};
+
+/** What n1 commits below. */
+const NOOP: Entry = { index: 1, term: 3, kind: 'noop' };
+
+/** n1 leads term 3 and has committed its no-op 1/3, which n2 holds, too. */
+function committed(world: World): RaftState {
+  const n1 = world.start('n1', { term: 2 });
+  const nowUs = world.elect(n1);
+  world.saw(n1, persistAll(n1, nowUs));
+  world.save(n1);
+  world.disk('n2').entries = n1.persistent.log.entries.slice();
+  world.saw(n1, acknowledge(n1, 'n2', 1, nowUs));
+  return n1;
+}
+
+/** A follower gets an entry 1 from n3, which says that it leads the term. */
+function entryFromN3(id: NodeId, term: Term, text: string): (world: World) => void {
+  return (world) => {
+    const state = world.start(id, { term });
+    const entry: Entry = { index: 1, term, kind: 'command', command: encodeCommand(text) };
+    const head = { prevLogIndex: 0, prevLogTerm: 0, leaderCommit: 0, readRound: 0 };
+    const effects = receive(state, 'n3', {
+      kind: 'AppendEntries',
+      term,
+      ...head,
+      entries: [entry],
+    });
+    world.saw(state, effects);
+  };
+}
+
+const cut = (sequence: number, truncateFrom: number): Effect => ({
+  kind: 'persist',
+  sequence,
+  change: { termAndVote: null, truncateFrom, entries: [] },
+});
+
+// ---- The cases ----------------------------------------------------------------------------------
+
+type Case = {
+  readonly property: keyof typeof PROPERTIES;
+  readonly what: string;
+  readonly legal: (world: World) => void;
+  readonly broken: (world: World) => void;
+  readonly says: string;
+};
+
+const CASES: readonly Case[] = [
+  {
+    property: 'electionSafety',
+    what: 'two leaders of one term; of two terms they are legal',
+    legal(world) {
+      world.elect(world.start('n1', { term: 1 }));
+      world.elect(world.start('n2', { term: 2 }));
+    },
+    broken(world) {
+      world.elect(world.start('n1', { term: 1 }));
+      world.elect(world.start('n2', { term: 1 }));
+    },
+    says: 'n2 and n1 are leaders of term 2',
+  },
+  {
+    property: 'leaderAppendOnly',
+    what: 'a leader cuts its log; one that steps down by the same message may',
+    legal(world) {
+      const n1 = world.start('n1', { entries: entriesOf([1, 1]) });
+      const nowUs = world.elect(n1);
+      const effects = append(n1, 'n2', { term: 3, prev: [1, 1], terms: [3] }, nowUs);
+      if (
+        !effects.some((effect) => effect.kind === 'persist' && effect.change.truncateFrom === 2)
+      ) {
+        throw new Error('nothing was cut');
+      }
+      world.saw(n1, effects);
+    },
+    broken(world) {
+      const n1 = world.start('n1', { entries: entriesOf([1, 1]) });
+      world.elect(n1);
+      world.saw(n1, [cut(9, 2)]);
+    },
+    says: 'n1 leads and cuts its log from 2 on',
+  },
+  {
+    property: 'logMatching',
+    what: 'two contents of one index and term; of two terms they are legal',
+    legal(world) {
+      entryFromN3('n1', 1, 'put x')(world);
+      entryFromN3('n2', 1, 'put x')(world);
+      entryFromN3('n2', 2, 'put y')(world);
+    },
+    broken(world) {
+      entryFromN3('n1', 1, 'put x')(world);
+      entryFromN3('n2', 1, 'put y')(world);
+    },
+    says: "entry 1 of term 1 on n2 differs from another's",
+  },
+  {
+    property: 'logMatching',
+    what: 'one entry behind two predecessors',
+    legal(world) {
+      world.start('n1', { entries: entriesOf([1, 1, 2]) });
+      world.start('n2', { entries: entriesOf([1, 1, 2, 2]) });
+      world.start('n3', { entries: entriesOf([1, 1, 1]) });
+    },
+    broken(world) {
+      world.start('n1', { entries: entriesOf([1, 1, 2]) });
+      world.start('n2', { entries: entriesOf([1, 2, 2]) });
+    },
+    says: 'entry 3 of term 2 follows one of term 2 on n2 and one of term 1 elsewhere',
+  },
+  {
+    property: 'leaderCompleteness',
+    what: 'a leader of a later term lacks what is committed; one that has it is legal',
+    legal(world) {
+      committed(world);
+      const n2 = world.start('n2', { entries: [NOOP] });
+      world.elect(n2);
+    },
+    broken(world) {
+      committed(world);
+      world.elect(world.start('n3', { term: 3 }));
+    },
+    says: 'n3 leads term 4 with one of term 4 at 1, where one of term 3 is committed',
+  },
+  {
+    property: 'leaderCompleteness',
+    what: 'a candidate that wins late, in a term that others have left, need not have it',
+    legal(world) {
+      committed(world);
+      // Its last vote was on its way while n1 was elected in term 3 and committed.
+      world.elect(world.start('n3', { term: 1 }));
+    },
+    broken(world) {
+      committed(world);
+      const n2 = world.start('n2', { entries: [NOOP, ...entriesOf([4, 4], 2)] });
+      const nowUs = world.elect(n2);
+      for (const id of ['n1', 'n2', 'n3']) world.disk(id).entries = n2.persistent.log.entries;
+      world.saw(n2, persistAll(n2, nowUs));
+      world.saw(n2, acknowledge(n2, 'n1', 4, nowUs));
+      // A leader of a later term must have all four.
+      world.elect(world.start('n3', { entries: [NOOP], term: 6 }));
+    },
+    says: 'n3 leads term 7 with nothing at 4, where one of term 5 is committed',
+  },
+  {
+    property: 'stateMachineSafety',
+    what: 'another entry is applied where one is committed',
+    legal(world) {
+      committed(world);
+      const n2 = world.start('n2', { entries: [NOOP] });
+      world.saw(n2, append(n2, 'n1', { term: 3, prev: [1, 3], commit: 1 }));
+    },
+    broken(world) {
+      committed(world);
+      const n2 = world.start('n2', { entries: entriesOf([2]), term: 3 });
+      world.saw(n2, append(n2, 'n1', { term: 3, prev: [1, 2], commit: 1 }));
+    },
+    says: 'n2 applies entry 1 of term 2 where one of term 3 is committed',
+  },
+  {
+    property: 'stateMachineSafety',
+    what: 'another entry is taken for committed, before it is applied',
+    legal(world) {
+      committed(world);
+      const n2 = world.start('n2', { entries: [NOOP] });
+      n2.volatile.commitIndex = 1;
+      world.saw(n2);
+    },
+    broken(world) {
+      committed(world);
+      const n2 = world.start('n2', { entries: entriesOf([2]) });
+      n2.volatile.commitIndex = 1;
+      world.saw(n2);
+    },
+    says: 'n2 takes entry 1 of term 2 for committed, where one of term 3 is',
+  },
+  {
+    property: 'committedIsDurable',
+    what: 'a leader commits what only its own disk holds; on two of three it is legal',
+    legal(world) {
+      committed(world);
+    },
+    broken(world) {
+      const n1 = world.start('n1', { term: 2 });
+      const nowUs = world.elect(n1);
+      world.saw(n1, persistAll(n1, nowUs));
+      world.save(n1);
+      // An entry of another term at the same index is another entry.
+      world.disk('n2').entries = entriesOf([2]);
+      world.saw(n1, acknowledge(n1, 'n2', 1, nowUs));
+    },
+    says: 'n1 commits entry 1, it is on 1 disks of 3',
+  },
+  {
+    property: 'commitFromLeader',
+    what: 'a follower takes for committed what no leader has committed yet',
+    legal(world) {
+      committed(world);
+      const n2 = world.start('n2', { entries: [NOOP] });
+      world.saw(n2, append(n2, 'n1', { term: 3, prev: [1, 3], commit: 1 }));
+    },
+    broken(world) {
+      const n2 = world.start('n2', { entries: [NOOP] });
+      world.saw(n2, append(n2, 'n1', { term: 3, prev: [1, 3], commit: 1 }));
+    },
+    says: 'n2 takes entry 1 for committed, leaders have committed 0',
+  },
+  {
+    property: 'monotonicTerm',
+    what: 'a server goes back to an earlier term',
+    legal(world) {
+      const n1 = world.start('n1', { term: 5 });
+      world.saw(n1, timeout(n1).effects);
+    },
+    broken(world) {
+      const n1 = world.start('n1', { term: 5 });
+      n1.persistent.currentTerm = 4;
+      world.saw(n1);
+    },
+    says: 'n1 goes from term 5 back to 4',
+  },
+  {
+    property: 'monotonicTerm',
+    what: 'a server starts in an earlier term than it voted in; what it told nobody may be lost',
+    legal(world) {
+      const n1 = world.start('n1', { term: 5, vote: 'n2' });
+      world.sent('n1', 'n2', vote(5));
+      append(n1, 'n3', { term: 6 });
+      world.saw(n1);
+      world.start('n1', { term: 5, vote: 'n2' });
+    },
+    broken(world) {
+      world.start('n1', { term: 5, vote: 'n2' });
+      world.sent('n1', 'n2', vote(5));
+      world.start('n1', { term: 4 });
+    },
+    says: 'n1 starts in term 4 and was in term 5',
+  },
+  {
+    property: 'monotonicCommitIndex',
+    what: 'commitIndex falls; by a restart it may',
+    legal(world) {
+      committed(world);
+      world.start('n1', { entries: [NOOP] });
+    },
+    broken(world) {
+      const n1 = committed(world);
+      n1.volatile.commitIndex = 0;
+      world.saw(n1);
+    },
+    says: 'n1 goes from 1 back to 0',
+  },
+  {
+    property: 'monotonicLastApplied',
+    what: 'lastApplied falls; by a restart it may',
+    legal(world) {
+      const n1 = committed(world);
+      n1.volatile.lastApplied = 1;
+      world.saw(n1);
+      world.start('n1', { entries: [NOOP] });
+    },
+    broken(world) {
+      const n1 = committed(world);
+      n1.volatile.lastApplied = 1;
+      world.saw(n1);
+      n1.volatile.lastApplied = 0;
+      world.saw(n1);
+    },
+    says: 'n1 goes from 1 back to 0',
+  },
+  {
+    property: 'oneVotePerTerm',
+    what: 'a server changes its vote; in a later term it may',
+    legal(world) {
+      const n1 = world.start('n1', { term: 5, vote: 'n2' });
+      n1.persistent.currentTerm = 6;
+      n1.persistent.votedFor = 'n3';
+      world.saw(n1);
+    },
+    broken(world) {
+      const n1 = world.start('n1', { term: 5, vote: 'n2' });
+      n1.persistent.votedFor = 'n3';
+      world.saw(n1);
+    },
+    says: 'n1 voted for n2, now n3, in 5',
+  },
+  {
+    property: 'oneVotePerTerm',
+    what: 'a server votes for another after a restart; for the same one it may vote again',
+    legal(world) {
+      world.start('n1', { term: 5, vote: 'n2' });
+      world.sent('n1', 'n2', vote(5));
+      world.start('n1', { term: 5, vote: 'n2' });
+      world.sent('n1', 'n2', vote(5));
+      world.start('n1', { term: 6, vote: 'n3' });
+      world.sent('n1', 'n3', vote(6));
+    },
+    broken(world) {
+      world.start('n1', { term: 5, vote: 'n2' });
+      world.sent('n1', 'n2', vote(5));
+      // Its disk has forgotten the vote and kept the term.
+      world.start('n1', { term: 5, vote: 'n3' });
+      world.sent('n1', 'n3', vote(5));
+    },
+    says: 'n1 votes for n2 and for n3 in term 5',
+  },
+  {
+    property: 'oneVotePerTerm',
+    what: 'a candidate has voted for itself; it may refuse others',
+    legal(world) {
+      world.start('n1', { term: 5, vote: 'n1' });
+      world.sent('n1', 'n2', { kind: 'RequestVote', term: 5 });
+      world.sent('n1', 'n3', { kind: 'RequestVote', term: 5 });
+      world.sent('n1', 'n2', { kind: 'RequestVoteResponse', term: 5, voteGranted: false });
+    },
+    broken(world) {
+      world.start('n1', { term: 5, vote: 'n1' });
+      world.sent('n1', 'n3', { kind: 'RequestVote', term: 5 });
+      world.start('n1', { term: 5, vote: 'n2' });
+      world.sent('n1', 'n2', vote(5));
+    },
+    says: 'n1 votes for n1 and for n2 in term 5',
+  },
+  {
+    property: 'persistedBeforePromised',
+    what: 'a message tells of a term that is not on the disk',
+    legal(world) {
+      world.disk('n1').currentTerm = 2;
+      world.sent('n1', 'n2', vouch(2, 0));
+      // It was on its way to the link when the disk got further.
+      world.sent('n1', 'n2', vouch(1, 0));
+    },
+    broken(world) {
+      world.disk('n1').currentTerm = 1;
+      world.sent('n1', 'n2', vouch(2, 0));
+    },
+    says: 'n1 tells n2 of term 2, its disk has term 1',
+  },
+  {
+    property: 'persistedBeforePromised',
+    what: 'a vote is given that is not on the disk',
+    legal(world) {
+      Object.assign(world.disk('n1'), { currentTerm: 2, votedFor: 'n2' });
+      world.sent('n1', 'n2', vote(2));
+    },
+    broken(world) {
+      world.disk('n1').currentTerm = 2;
+      world.sent('n1', 'n2', vote(2));
+    },
+    says: 'n1 votes for n2 in term 2, its disk has a vote for nobody',
+  },
+  {
+    property: 'persistedBeforePromised',
+    what: 'a candidate asks for votes before its own is on the disk',
+    legal(world) {
+      Object.assign(world.disk('n1'), { currentTerm: 2, votedFor: 'n1' });
+      world.sent('n1', 'n2', { kind: 'RequestVote', term: 2 });
+    },
+    broken(world) {
+      Object.assign(world.disk('n1'), { currentTerm: 2, votedFor: 'n3' });
+      world.sent('n1', 'n2', { kind: 'RequestVote', term: 2 });
+    },
+    says: 'n1 votes for n1 in term 2, its disk has a vote for n3',
+  },
+  {
+    property: 'persistedBeforePromised',
+    what: 'an entry is vouched for that is not on the disk; once the disk is a term further it may',
+    legal(world) {
+      Object.assign(world.disk('n1'), { currentTerm: 2, entries: entriesOf([1, 2]) });
+      world.sent('n1', 'n2', vouch(2, 2));
+      // The leader of term 3 has had it cut, in the write that let the acknowledgement go.
+      Object.assign(world.disk('n1'), { currentTerm: 3, entries: entriesOf([1]) });
+      world.sent('n1', 'n2', vouch(2, 2));
+    },
+    broken(world) {
+      Object.assign(world.disk('n1'), { currentTerm: 2, entries: entriesOf([1]) });
+      world.sent('n1', 'n2', vouch(2, 2));
+    },
+    says: 'n1 vouches for entry 2, its disk has 1',
+  },
+];
+
+for (const { property, what, legal, broken, says } of CASES) {
+  test(`${PROPERTIES[property].name}: ${what}`, (t) => {
+    t.notThrows(() => legal(new World()));
+    const error = t.throws(() => broken(new World()), { instanceOf: CheckFailure });
+    t.is(error?.property, PROPERTIES[property].name);
+    t.is(error?.message, says);
+  });
+}
+
+test('every property that the checker judges has a case here', (t) => {
+  const source = readFileSync(new URL('../lab/checker.ts', import.meta.url), 'utf8');
+  const judged = new Set([...source.matchAll(/fail\(\s*'(\w+)'/g)].map((match) => match[1]));
+  const cases: Set<string | undefined> = new Set(CASES.map(({ property }) => property));
+  t.true(judged.size >= 11);
+  t.deepEqual([...judged].sort(), [...cases].sort());
+});
+
+test('every property says what it is and, where there is one, its section', (t) => {
+  const properties = Object.values(PROPERTIES);
+  t.is(new Set(properties.map(({ name }) => name)).size, properties.length);
+  for (const { name, section, what } of properties) {
+    t.regex(name, /^[A-Z]/);
+    t.regex(what, /^[a-z].*[^.]$/);
+    if (name !== PROPERTIES.noFailure.name) t.regex(section, /^§/);
+  }
+});
+
+test('the checker knows how far leaders have committed, and who was last seen to lead', (t) => {
+  const world = new World();
+  t.is(world.checker.committedIndex, 0);
+  t.is(world.checker.roleOf('n1'), null);
+  const n1 = committed(world);
+  t.is(world.checker.committedIndex, 1);
+  t.is(world.checker.roleOf('n1'), n1.role);
+  world.start('n1', { entries: [NOOP] });
+  t.is(world.checker.roleOf('n1')?.kind, 'follower');
+  t.is(world.checker.committedIndex, 1, 'what is committed stays so when its leader is gone');
+});
+
+// ---- Defects that are known ---------------------------------------------------------------------
+
+// Each says what should be, and is to lose its `failing` when it is.
+
+const fires = (broken: (world: World) => void): string | null => {
+  try {
+    broken(new World());
+    return null;
+  } catch (error) {
+    if (error instanceof CheckFailure) return error.property;
+    throw error;
+  }
+};
+
+test.failing('Monotonic Last Applied: an entry is applied twice', (t) => {
+  const found = fires((world) => {
+    const n1 = committed(world);
+    world.saw(n1, [{ kind: 'apply', entries: [NOOP] }]);
+  });
+  t.is(found, PROPERTIES.monotonicLastApplied.name);
+});
+
+test.failing('Monotonic Term: a server starts in an earlier term than its messages told', (t) => {
+  const found = fires((world) => {
+    world.start('n1', { term: 5 });
+    world.sent('n1', 'n2', vouch(5, 0));
+    world.start('n1', { term: 4 });
+  });
+  t.is(found, PROPERTIES.monotonicTerm.name);
+});
+
+test.failing('Acknowledged Loss Refused: a server starts without what it has vouched for', (t) => {
+  const found = fires((world) => {
+    world.start('n1', { entries: entriesOf([1, 1]) });
+    world.sent('n1', 'n2', vouch(1, 2));
+    world.start('n1', { entries: entriesOf([1]) });
+  });
+  t.is(found, PROPERTIES.acknowledgedLossRefused.name);
+});
+
+test.failing('Persisted Before Promised: the disk has another entry than is vouched for', (t) => {
+  const found = fires((world) => {
+    const n1 = world.start('n1', { entries: entriesOf([1, 1]), term: 2 });
+    world.saw(n1, append(n1, 'n2', { term: 2, prev: [1, 1], terms: [2] }));
+    // Term 2 is on the disk, entry 2/2 in place of 2/1 is not yet.
+    world.sent('n1', 'n2', vouch(2, 2));
+  });
+  t.is(found, PROPERTIES.persistedBeforePromised.name);
+});

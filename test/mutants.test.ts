@@ -1,0 +1,243 @@
+/**
+ * Shows that the mutants are what they say: each fits the source and still parses, one that does
+ * not fit is an error that says so, a worker runs with its mutant and no other, and the simulator
+ * finds some of them at once and nothing in the code as it is.
+ *
+ *     npx ava test/mutants.test.ts
+ */
+import { stripTypeScriptTypes } from 'node:module';
+import { Writable } from 'node:stream';
+import { Worker } from 'node:worker_threads';
+import test from 'ava';
+import { parseArguments } from '../lab/mutants/arguments.ts';
+import { MUTANTS, type Mutant, mutantNamed } from '../lab/mutants/catalogue.ts';
+import { complaintsOf, documentOf, summariesOf } from '../lab/mutants/document.ts';
+import { medianInterval } from '../lab/mutants/order-statistics.ts';
+import { checkMutants, patched, StaleMutant, sourceOf } from '../lab/mutants/patch.ts';
+import { documentText, terminalTable } from '../lab/mutants/report.ts';
+import { type Found, type GroupResult, groupsOf, runGroups } from '../lab/mutants/search.ts';
+import { OWN_COMMANDS, type OwnContext } from '../lab/sweep/own-commands.ts';
+import { UserError } from '../lab/sweep/user-error.ts';
+
+// ---- The catalogue and the source ----
+
+test('mutants have names of their own and a place in src', (t) => {
+  t.is(new Set(MUTANTS.map(({ name }) => name)).size, MUTANTS.length);
+  for (const { name, file, what, knownFrom, replace } of MUTANTS) {
+    t.regex(name, /^[a-z]+(-[a-z]+)*$/);
+    t.regex(file, /^src\//, name);
+    t.regex(what, /^[A-Z].*\.$/, name);
+    t.true(knownFrom.length > 0 && replace.length > 0, name);
+  }
+});
+
+for (const mutant of MUTANTS) {
+  test(`${mutant.name} fits the source, changes it, and parses`, (t) => {
+    const source = sourceOf(mutant);
+    const text = patched(mutant, source);
+    t.not(text, source);
+    t.notThrows(() => stripTypeScriptTypes(text));
+  });
+}
+
+test('a text that the source no longer has, or has twice, is an error that says so', (t) => {
+  const [mutant] = MUTANTS as [Mutant];
+  const gone = { ...mutant, replace: [{ find: 'no such text', with: '' }] };
+  const error = t.throws(() => checkMutants([gone]), { instanceOf: StaleMutant });
+  const says =
+    `the text of mutant ${mutant.name} no longer matches ${mutant.file}: ` +
+    'adapt lab/mutants/catalogue.ts ("no such text")';
+  t.is(error?.message, says);
+  const twice = { ...mutant, replace: [{ find: 'a', with: 'b' }] };
+  t.throws(() => patched(twice, 'a, a'), { message: /matches 2 times in/ });
+});
+
+// ---- Loading ----
+
+/** What a thread with this mutant loads; `null` is no mutant. */
+function loadedIn(mutant: string | null): Promise<unknown> {
+  const at = (path: string): string => JSON.stringify(new URL(path, import.meta.url).href);
+  const code = `
+    import { parentPort } from 'node:worker_threads';
+    const mutant = ${JSON.stringify(mutant)};
+    let isLoaded = () => 'no mutant';
+    if (mutant !== null) {
+      const { mutantNamed } = await import(${at('../lab/mutants/catalogue.ts')});
+      const { loadMutant } = await import(${at('../lab/mutants/patch.ts')});
+      isLoaded = loadMutant(mutantNamed(mutant));
+    }
+    const before = isLoaded();
+    const { voteResult } = await import(${at('../src/raft/quorum.ts')});
+    const configuration = { voters: ['a', 'b', 'c', 'd'], outgoing: [], learners: [] };
+    const result = voteResult(configuration, { a: true, b: true });
+    parentPort.postMessage({ before, after: isLoaded(), result });`;
+  const url = new URL(`data:text/javascript,${encodeURIComponent(code)}`);
+  const worker = new Worker(url);
+  return new Promise((resolve, reject) => {
+    worker.once('message', resolve);
+    worker.once('error', reject);
+  });
+}
+
+test('a thread has its mutant and no other', async (t) => {
+  const [with_, without, other] = await Promise.all([
+    loadedIn('quorum-of-half'),
+    loadedIn(null),
+    loadedIn('session-forgotten'),
+  ]);
+  t.deepEqual(with_, { before: false, after: true, result: 'won' });
+  t.deepEqual(without, { before: 'no mutant', after: 'no mutant', result: 'pending' });
+  t.deepEqual(other, { before: false, after: false, result: 'pending' });
+});
+
+// ---- Searches ----
+
+const CHEAP = 'voted-for-reset-on-append,apply-before-commit,leader-counts-itself-before-persist';
+
+test('cheap mutants are caught, their schedules shrink, and the clean code passes', async (t) => {
+  const request = parseArguments(
+    ['--only', `${CHEAP},none`, '--profile', 'lite', '--repeats', '2', '--seeds', '20'],
+    100,
+  );
+  if (request.kind !== 'run') throw new Error('a run was asked for');
+  const plan = {
+    ...request.plan,
+    clean: [{ profile: 'lite', seeds: 20 }] as const,
+    shrinkRuns: 30,
+  };
+  const ended: string[] = [];
+  const { signal } = new AbortController();
+  const results = await runGroups(groupsOf(plan), plan.shrinkRuns, signal, ({ mutant }) => {
+    ended.push(mutant);
+  });
+  t.deepEqual(ended.toSorted(), [...CHEAP.split(','), 'none'].toSorted());
+  const document = documentOf(results);
+  t.deepEqual(complaintsOf(document), []);
+  t.is(document.rows.length, 3 * 2 + 1);
+  for (const { mutant, found, shrunk } of results) {
+    if (mutant === 'none') continue;
+    t.true(
+      found.every(({ result }) => result.caught !== null),
+      mutant,
+    );
+    const before = found[0]?.result.caught?.schedule;
+    t.true((shrunk?.schedule.operations.length ?? 0) < (before?.operations.length ?? 0), mutant);
+  }
+});
+
+test('an aborted search ends with its reason', async (t) => {
+  const request = parseArguments(['--only', 'none'], 100);
+  if (request.kind !== 'run') throw new Error('a run was asked for');
+  const controller = new AbortController();
+  const running = runGroups(groupsOf(request.plan), 1, controller.signal, () => {});
+  setTimeout(() => controller.abort(), 50);
+  await t.throwsAsync(running, { name: 'AbortError' });
+});
+
+// ---- What is made of them ----
+
+const VIOLATION = { property: 'Election Safety', message: 'two leaders', atMs: 1 };
+
+function searched(mutant: string, seeds: number | null, repeat = 0): Found {
+  const schedule = { nodes: 3, faults: [], operations: [] } as never;
+  const caught = seeds === null ? null : { seed: seeds, violation: VIOLATION, schedule };
+  const result = { seedsRun: seeds ?? 100, wallMs: 10, caught };
+  return { mutant, profile: 'default', repeat, from: 1, count: 100, result };
+}
+
+function group(mutant: string, ...seeds: (number | null)[]): GroupResult {
+  const found = seeds.map((each, repeat) => searched(mutant, each, repeat));
+  return { mutant, found, shrunk: null };
+}
+
+test('a survivor and an alarm of the clean code fail the experiment', (t) => {
+  const [a = '', b = ''] = MUTANTS.map(({ name }) => name);
+  t.deepEqual(complaintsOf(documentOf([group(a, 3, null), group('none', null)])), []);
+  t.deepEqual(complaintsOf(documentOf([group(a, null, null), group(b, 2), group('none', 7)])), [
+    'the code as it is: seed 7 of profile default raised an alarm: Election Safety: two leaders',
+    `${a} survived 200 seeds`,
+  ]);
+});
+
+test('mutants are told in the order of their medians, in any width', (t) => {
+  const [a = '', b = '', c = ''] = MUTANTS.map(({ name }) => name);
+  const results = [
+    group(a, null, null, 5),
+    group(b, 9, 40, 80),
+    group(c, 1, 2, 3),
+    group('none', null),
+  ];
+  t.deepEqual(
+    summariesOf(results).map(({ mutant }) => mutant),
+    [c, b, a],
+  );
+  for (const columns of [40, 60, 80, 100, 200]) {
+    const lines = terminalTable(results, columns).split('\n');
+    t.true(lines.every((line) => line.length <= columns));
+    t.is(lines.length, 5);
+    t.true(lines[2]?.startsWith(c.slice(0, 10)));
+  }
+  t.regex(terminalTable(results, 100), />100/);
+  t.deepEqual(JSON.parse(documentText(documentOf(results))), documentOf(results));
+});
+
+test('intervals of the median are those of order statistics', (t) => {
+  const upTo = (n: number): number[] => Array.from({ length: n }, (_, i) => n - i);
+  // From the binomial distribution with p = 1/2: 2 · P(X ≤ 1 of 9) is 0.039, ≤ 2 is 0.18.
+  t.deepEqual(medianInterval(upTo(9)), { median: 5, low: 2, high: 8 });
+  t.deepEqual(medianInterval(upTo(6)), { median: 3.5, low: 1, high: 6 });
+  t.deepEqual(medianInterval(upTo(5)), { median: 3, low: null, high: null });
+  t.deepEqual(medianInterval(upTo(20)), { median: 10.5, low: 6, high: 15 });
+  const endless = Number.POSITIVE_INFINITY;
+  t.is(medianInterval([1, endless]).median, endless);
+  t.is(medianInterval([endless, endless]).median, endless);
+  t.is(medianInterval([1, 2, endless]).median, 2);
+});
+
+// ---- The command ----
+
+const MISTAKES: readonly (readonly [string, RegExp])[] = [
+  ['--only nonsense', /--only got 'nonsense'; allowed: a list of voted-for/],
+  ['--seeds 0', /--seeds got '0'; allowed: a whole number from 1/],
+  ['--repeats x', /--repeats got 'x'/],
+  ['--profile calm', /--profile got 'calm'; allowed: lite, default, harsh/],
+  ['--seeds 1 --seeds 2', /--seeds got '1' and again '2'/],
+  ['--sedes 1', /unknown option '--sedes'/],
+  ['more', /too many arguments/],
+];
+
+for (const [words, expected] of MISTAKES) {
+  test(`mistake: mutants ${words}`, (t) => {
+    const error = t.throws(() => parseArguments(words.split(' '), 100), { instanceOf: UserError });
+    t.regex(error?.message ?? '', expected);
+    t.notRegex(error?.message ?? '', /\n/);
+  });
+}
+
+test('only the experiment as it is written replaces the committed results', (t) => {
+  const isDefault = (words: string): boolean => {
+    const request = parseArguments(words === '' ? [] : words.split(' '), 100);
+    return request.kind === 'run' && request.isDefault;
+  };
+  t.true(isDefault(''));
+  t.true(isDefault('--json'));
+  t.true(isDefault('--seeds 1000 --profile default'));
+  for (const words of ['--quick', '--seed 2', '--only none', '--repeats 8']) {
+    t.false(isDefault(words), words);
+  }
+});
+
+test('--help names every mutant and is printed by the command', async (t) => {
+  let printed = '';
+  const stdout = new Writable({
+    write: (chunk, _encoding, done) => {
+      printed += String(chunk);
+      done();
+    },
+  });
+  const { main } = (await OWN_COMMANDS.mutants?.load()) ?? t.fail();
+  const context = { stdout, stderr: stdout } as unknown as OwnContext;
+  t.is(await main(['--help'], context), 0);
+  for (const { name } of MUTANTS) t.true(printed.includes(`  ${name}\n`), name);
+  t.is(mutantNamed('session-forgotten').file, 'src/kv.ts');
+});
