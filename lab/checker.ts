@@ -8,7 +8,16 @@
  * grows with the logs.
  */
 import { lastIndex, termAt } from '../src/raft/log.ts';
-import type { Effect, Entry, Index, Message, NodeId, RaftState, Term } from '../src/raft/types.ts';
+import type {
+  Effect,
+  Entry,
+  Index,
+  Log,
+  Message,
+  NodeId,
+  RaftState,
+  Term,
+} from '../src/raft/types.ts';
 
 type Property = {
   readonly name: string;
@@ -156,7 +165,13 @@ type Seen = {
   votedFor: NodeId | null;
   commitIndex: Index;
   lastApplied: Index;
+  /** The last entry that was handed to the state machine. */
+  applied: Index;
+  readonly log: Log;
 };
+
+/** What a server's messages have promised; it outlives its crashes. */
+type Told = { term: Term; vouchedTerm: Term; vouched: Index };
 
 type Committed = { readonly entry: Entry; readonly term: Term };
 type Known = { readonly entry: Entry; readonly previousTerm: Term };
@@ -165,6 +180,7 @@ export class Checker {
   readonly #majority: number;
   readonly #durable: ReadonlyMap<NodeId, Durable>;
   readonly #seen = new Map<NodeId, Seen>();
+  readonly #told = new Map<NodeId, Told>();
   readonly #leaders = new Map<Term, NodeId>();
   /** By term, who voted for whom. */
   readonly #votes = new Map<Term, Map<NodeId, NodeId>>();
@@ -191,12 +207,17 @@ export class Checker {
   /** A server has started, for the first time or again, from what its disk held. */
   started(state: RaftState): void {
     const { id, persistent, volatile, role } = state;
-    const before = this.#seen.get(id);
     const { currentTerm, votedFor } = persistent;
-    if (before !== undefined) {
-      const told = this.#highestTold(id);
-      if (currentTerm < told) {
-        fail('monotonicTerm', `${id} starts in term ${currentTerm} and was in term ${told}`);
+    const told = this.#told.get(id);
+    if (told !== undefined) {
+      if (currentTerm < told.term) {
+        fail('monotonicTerm', `${id} starts in term ${currentTerm} and was in term ${told.term}`);
+      }
+      const last = lastIndex(persistent.log);
+      // Only the leader of a later term may have had it cut.
+      if (currentTerm === told.vouchedTerm && last < told.vouched) {
+        const has = `has vouched for ${told.vouched}`;
+        fail('acknowledgedLossRefused', `${id} starts with ${last} entries and ${has}`);
       }
     }
     this.#seen.set(id, {
@@ -205,6 +226,8 @@ export class Checker {
       votedFor,
       commitIndex: volatile.commitIndex,
       lastApplied: volatile.lastApplied,
+      applied: volatile.lastApplied,
+      log: persistent.log,
     });
     if (volatile.commitIndex > 0) this.#followCommit(state, 0);
     for (const entry of persistent.log.entries) this.#matchLog(state, entry);
@@ -224,7 +247,7 @@ export class Checker {
         }
         for (const entry of entries) this.#matchLog(state, entry);
       } else if (effect.kind === 'apply') {
-        for (const entry of effect.entries) this.#apply(state.id, entry);
+        for (const entry of effect.entries) this.#apply(state.id, seen, entry);
       }
     }
     this.#checkMonotonic(state, seen);
@@ -249,15 +272,22 @@ export class Checker {
       const has = `its disk has term ${durable.currentTerm}`;
       fail('persistedBeforePromised', `${from} tells ${message.to} of term ${term}, ${has}`);
     }
+    let told = this.#told.get(from);
+    if (told === undefined) {
+      told = { term: 0, vouchedTerm: 0, vouched: 0 };
+      this.#told.set(from, told);
+    }
+    told.term = Math.max(told.term, term);
     if (message.kind === 'RequestVote') this.#vote(from, term, from, durable);
     else if (message.kind === 'RequestVoteResponse' && message.voteGranted) {
       this.#vote(from, term, message.to, durable);
     } else if (message.kind === 'AppendEntriesResponse' && message.success) {
+      const { matchIndex } = message;
+      if (term > told.vouchedTerm) told.vouched = 0;
+      if (term >= told.vouchedTerm) told.vouched = Math.max(told.vouched, matchIndex);
+      told.vouchedTerm = Math.max(told.vouchedTerm, term);
       // Once its disk is a term further, a new leader may have cut what was promised to the old.
-      if (durable.currentTerm === term && message.matchIndex > durable.entries.length) {
-        const has = `its disk has ${durable.entries.length}`;
-        fail('persistedBeforePromised', `${from} vouches for entry ${message.matchIndex}, ${has}`);
-      }
+      if (durable.currentTerm === term) this.#vouch(from, term, matchIndex, durable);
     }
   }
 
@@ -278,11 +308,18 @@ export class Checker {
     }
   }
 
-  /** The highest term in which a server has voted or led, whatever its disk says. */
-  #highestTold(id: NodeId): Term {
-    let highest = 0;
-    for (const [term, votes] of this.#votes) if (term > highest && votes.has(id)) highest = term;
-    return highest;
+  #vouch(id: NodeId, term: Term, index: Index, { entries }: Durable): void {
+    if (index > entries.length) {
+      const has = `its disk has ${entries.length}`;
+      fail('persistedBeforePromised', `${id} vouches for entry ${index}, ${has}`);
+    }
+    const seen = this.#seen.get(id);
+    if (index === 0 || seen?.currentTerm !== term) return;
+    const own = termAt(seen.log, index);
+    const kept = entries[index - 1]?.term;
+    if (own === kept) return;
+    const has = `of term ${own}, its disk has one of term ${kept}`;
+    fail('persistedBeforePromised', `${id} vouches for entry ${index} ${has}`);
   }
 
   /**
@@ -316,7 +353,11 @@ export class Checker {
     }
   }
 
-  #apply(id: NodeId, entry: Entry): void {
+  #apply(id: NodeId, seen: Seen, entry: Entry): void {
+    if (entry.index !== seen.applied + 1) {
+      fail('monotonicLastApplied', `${id} applies entry ${entry.index} after ${seen.applied}`);
+    }
+    seen.applied = entry.index;
     const committed = this.#committed[entry.index - 1];
     if (committed === undefined || sameEntry(committed.entry, entry)) return;
     const { index, term } = entry;

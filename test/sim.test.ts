@@ -999,11 +999,9 @@ test('a damaged message is found by its checksum and counts as lost', (t) => {
   t.true(damaged.every(({ arrivedUs }) => arrivedUs === null));
 });
 
-// ---- Defects that are known ---------------------------------------------------------------------
+// ---- Defects found once ------------------------------------------------------------------------
 
-// Each says what should be, and is to lose its `failing` when it is.
-
-test.failing('a crashed node stays down when room is made on its disk', (t) => {
+test('a crashed node stays down when room is made on its disk', (t) => {
   const { first } = cast();
   simulate(
     {
@@ -1016,7 +1014,7 @@ test.failing('a crashed node stays down when room is made on its disk', (t) => {
   );
 });
 
-test.failing('a node that learns of the full disk when there is room again starts again', (t) => {
+test('a node that learns of the full disk when there is room again starts again', (t) => {
   const { first } = cast();
   simulate(
     {
@@ -1030,7 +1028,7 @@ test.failing('a node that learns of the full disk when there is room again start
   );
 });
 
-test.failing('drifts that overlap: when the last has ended the clock is as it was', (t) => {
+test('drifts that overlap: when the last has ended the clock is as it was', (t) => {
   const { first } = cast();
   const drifts: number[] = [];
   const look: Probe[1] = (simulation) => {
@@ -1049,7 +1047,7 @@ test.failing('drifts that overlap: when the last has ended the clock is as it wa
   t.deepEqual(drifts, [2000, 0]);
 });
 
-test.failing('a clock that jumps while its node is suspended has jumped afterwards', (t) => {
+test('a clock that jumps while its node is suspended has jumped afterwards', (t) => {
   const { first } = cast();
   simulate(
     {
@@ -1068,7 +1066,7 @@ test.failing('a clock that jumps while its node is suspended has jumped afterwar
   );
 });
 
-test.failing('a link that is cut or slowed down by its settings counts as struck', (t) => {
+test('a link that is cut or slowed down by its settings counts as struck', (t) => {
   const { leader } = cast();
   for (const settings of [{ cut: true }, { bytesPerSecond: 500 }]) {
     const fault: Fault = { kind: 'link', from: leader, to: '*', settings };
@@ -1076,7 +1074,7 @@ test.failing('a link that is cut or slowed down by its settings counts as struck
   }
 });
 
-test.failing('a paused node that crashes has been paused', (t) => {
+test('a paused node that crashes has been paused', (t) => {
   const { first } = cast();
   const run = simulate({
     faults: [
@@ -1087,7 +1085,7 @@ test.failing('a paused node that crashes has been paused', (t) => {
   t.is(run.result.coverage.faultsBit, 2);
 });
 
-test.failing('a broken promise in what waited for the disk is a verdict, not an exception', (t) => {
+test('a broken promise in what waited for the disk is a verdict, not an exception', (t) => {
   const simulation = new Simulation(quietSchedule(), crc32, false);
   // A disk that says that it has written, and has not.
   memberOf(simulation, 'n1').disk.write = () => 1;

@@ -611,8 +611,7 @@ test('memory: a full disk says so when heard, and writes what comes later', (t) 
   goesOnFrom(t, disk, AFTER_FIRST);
 });
 
-// A known defect: to lose its `failing` when mended.
-test.failing('memory: a disk of which every unit is as it was written is not damaged', (t) => {
+test('memory: a disk of which every unit is as it was written is not damaged', (t) => {
   const { disk } = withSecondUnderWay();
   disk.corrupt(0, 100);
   disk.corrupt(0, 100);

@@ -22,12 +22,13 @@ export class NodeClock {
 
   /** What the clock shows at a moment of the simulator's time; both never fall. */
   readUs(atUs: number): number {
-    if (!this.#stopped) this.#shownUs = Math.max(this.#shownUs, this.#lineUs(atUs));
+    this.#shownUs = Math.max(this.#shownUs, this.#lineUs(atUs));
     return this.#shownUs;
   }
 
   /** The first moment at which the clock shows `localUs`, as it goes now. */
   whenUs(localUs: number): number {
+    if (localUs <= this.#shownUs) return this.#fromUs;
     const elapsedUs = Math.ceil(((localUs - this.#baseUs) * PPM) / (PPM + this.#driftPpm));
     return this.#fromUs + Math.max(0, elapsedUs);
   }
@@ -48,13 +49,13 @@ export class NodeClock {
 
   /** Stands still, as a suspended machine's does. */
   stop(atUs: number): void {
-    this.readUs(atUs);
+    this.#rebase(atUs, this.#lineUs(atUs));
     this.#stopped = true;
   }
 
   go(atUs: number): void {
+    this.#rebase(atUs, this.#lineUs(atUs));
     this.#stopped = false;
-    this.#rebase(atUs, this.#shownUs);
   }
 
   #rebase(atUs: number, baseUs: number): void {
@@ -63,6 +64,7 @@ export class NodeClock {
   }
 
   #lineUs(atUs: number): number {
+    if (this.#stopped) return this.#baseUs;
     const elapsedUs = atUs - this.#fromUs;
     return this.#baseUs + elapsedUs + Math.floor((elapsedUs * this.#driftPpm) / PPM);
   }

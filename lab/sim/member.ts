@@ -60,6 +60,10 @@ export class Member {
   full = false;
   writesSlowed = 0;
   writesRefused = 0;
+  /** It stopped by itself, because it could not write. */
+  stoppedByDisk = false;
+  /** What has had to wait while the node stood still. */
+  heldUp = 0;
   readonly #options: MemberOptions;
   readonly #surroundings: Surroundings;
   readonly #diskRng: RandomState;
@@ -96,11 +100,6 @@ export class Member {
     return this.#started ? (this.node?.state ?? null) : null;
   }
 
-  /** How much waits for the node to go on. */
-  get waiting(): number {
-    return this.#waiting.length;
-  }
-
   // ---- Life -------------------------------------------------------------------------------------
 
   /** Starts the node on what its disk holds; a disk that lost acknowledged records refuses. */
@@ -109,6 +108,7 @@ export class Member {
     this.incarnation++;
     this.kv = new Kv();
     this.state = 'running';
+    this.stoppedByDisk = false;
     const storage = new MemoryStorage(this.disk, this.#medium);
     const { events } = this.#surroundings;
     const node: Node = new Node(
@@ -173,6 +173,7 @@ export class Member {
     const { node } = this;
     if (node === null) return;
     if (this.state !== 'running') {
+      this.heldUp++;
       this.#waiting.push(happen);
       return;
     }

@@ -49,6 +49,8 @@ export class Nemesis {
   readonly #rng: RandomState;
   #waiting: Waiting[] = [];
   readonly #bands = new Set<Band>();
+  /** Per server: the drift of the run, and those of faults in force on top of it. */
+  readonly #drifts = new Map<NodeId, { driftPpm: number }[]>();
   #over = false;
 
   constructor(cluster: Cluster, actions: readonly FaultAction[], seed: number) {
@@ -85,8 +87,9 @@ export class Nemesis {
     this.#trigger((condition) => {
       if (condition.kind !== 'committed') return false;
       let know = 0;
-      for (const { raft } of this.#cluster.members.values()) {
-        if ((raft?.volatile.commitIndex ?? 0) >= condition.index) know++;
+      for (const { raft, state } of this.#cluster.members.values()) {
+        const knows = (raft?.volatile.commitIndex ?? 0) >= condition.index;
+        if (state === 'running' && knows) know++;
       }
       return know === condition.nodes;
     });
@@ -179,21 +182,22 @@ export class Nemesis {
   #crash(injection: Injection, member: Member): (() => boolean) | null {
     if (!member.isUp) return null;
     injection.bit = true;
+    const { incarnation } = member;
     this.#cluster.crash(member);
     return () => {
-      if (member.state === 'down') this.#cluster.start(member);
+      if (member.state === 'down' && member.incarnation === incarnation)
+        this.#cluster.start(member);
       return true;
     };
   }
 
   #pause(member: Member, kind: 'paused' | 'suspended'): (() => boolean) | null {
     if (member.state !== 'running') return null;
-    const { incarnation } = member;
+    const { incarnation, heldUp } = member;
     this.#cluster.pause(member, kind);
     return () => {
-      const missed = member.waiting > 0;
       if (member.incarnation === incarnation) this.#cluster.resume(member);
-      return missed;
+      return member.heldUp > heldUp;
     };
   }
 
@@ -209,10 +213,14 @@ export class Nemesis {
     const { events } = this.#cluster;
     const before = member.clock.driftPpm;
     injection.bit = member.isUp && before !== fault.driftPpm;
+    const drifts = this.#drifts.get(member.id) ?? [{ driftPpm: before }];
+    this.#drifts.set(member.id, drifts);
+    drifts.push(fault);
     member.clock.drift(events.nowUs, fault.driftPpm);
     member.rearm();
     return () => {
-      member.clock.drift(events.nowUs, before);
+      drifts.splice(drifts.lastIndexOf(fault), 1);
+      member.clock.drift(events.nowUs, drifts.at(-1)?.driftPpm ?? 0);
       member.rearm();
       return false;
     };
@@ -234,7 +242,7 @@ export class Nemesis {
     return () => {
       member.full = false;
       // It stopped when it could not write; whoever made room starts it again.
-      if (member.state === 'down') this.#cluster.start(member);
+      if (member.stoppedByDisk) this.#cluster.start(member);
       return member.writesRefused > before;
     };
   }
@@ -288,11 +296,18 @@ export class Nemesis {
     );
     if (pairs.length === 0) return null;
     const names = pairs.map(([a, b]) => linkName(a, b));
-    const touched = (): number => sum(names, (name) => damage(network.counters(name)));
+    const cuts = fault.settings.cut === true;
+    const touched = (): number =>
+      sum(names, (name) => {
+        const counters = network.counters(name);
+        return damage(counters) + (cuts ? counters.cut : 0);
+      });
     const sent = (): number => sum(names, (name) => network.counters(name).sent);
     const before = { touched: touched(), sent: sent() };
     const restore = names.map((name) => network.change(name, fault.settings));
-    const slows = 'delayMs' in fault.settings || 'jitterMs' in fault.settings;
+    const { settings } = fault;
+    const slows =
+      'delayMs' in settings || 'jitterMs' in settings || (settings.bytesPerSecond ?? null) !== null;
     return this.#band(injection, fault, [...new Set(pairs.flat())], () => {
       for (const undo of restore) undo();
       return touched() > before.touched || (slows && sent() > before.sent);

@@ -95,10 +95,14 @@ export class Simulation {
   start(member: Member): void {
     if (member.state !== 'down') return;
     this.tracer.happened(`start of ${member.id}`, member.id);
+    const promised = member.disk.acknowledged;
     member.start();
-    if (member.isUp && member.disk.isDamaged) {
+    if (member.isUp && (member.disk.isDamaged || member.disk.unitCount < promised)) {
       const { name, section } = PROPERTIES.acknowledgedLossRefused;
-      this.#violated(name, `${member.id} starts on a damaged disk (${section})`);
+      this.#violated(
+        name,
+        `${member.id} starts without what its disk had acknowledged (${section})`,
+      );
     }
   }
 
@@ -174,14 +178,19 @@ export class Simulation {
       this.tracer.happened(error.message, member.id);
       const refused = member.raft === null;
       this.crash(member);
+      member.stoppedByDisk = !refused;
       if (refused) member.state = 'lost';
+      // Its last write was refused before there was room again, and it has heard of it only now.
+      else if (!member.full) this.events.after(0, () => this.start(member));
       return;
     }
     this.#fail(error);
   }
 
   send(message: Message): void {
-    this.#checker.sent(message);
+    // What waited for the disk leaves outside of any step: nobody else catches what is thrown.
+    this.#attempt(() => this.#checker.sent(message));
+    if (this.#violation !== null) return;
     this.#messagesSent++;
     const traced = this.tracer.sent(message);
     const to = this.members.get(message.to);
@@ -258,7 +267,8 @@ export class Simulation {
   #violated(property: string, message: string): void {
     if (this.#violation !== null) return;
     this.#violation = { property, message, atMs: this.events.nowUs / US_PER_MS };
-    this.tracer.happened(`violation of ${property}: ${message}`);
+    // Of a crash only the first line: a stack names files, and the fingerprint must not.
+    this.tracer.happened(`violation of ${property}: ${message.split('\n')[0]}`);
   }
 
   #verdict(): Verdict {

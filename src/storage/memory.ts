@@ -47,6 +47,11 @@ export class MemoryDisk {
     this.#checksum = checksum;
   }
 
+  /** How many units, from the first on, the node was told are durable. */
+  get acknowledged(): number {
+    return this.#acknowledged;
+  }
+
   get unitCount(): number {
     return this.#units.length;
   }
@@ -92,9 +97,12 @@ export class MemoryDisk {
    * Throws StorageError where an acknowledged unit is. O(units) if anything is damaged.
    */
   recover(): Stored {
-    const found = this.#units.map(({ sequence, damaged }) => {
+    const found = this.#units.map((stored) => {
+      const { sequence, damaged } = stored;
       const unit = damaged === null ? null : decodeUnit(damaged, this.#checksum);
-      return { sequence, intact: damaged === null || unit?.sequence === sequence };
+      // A bit that flipped twice is as it was.
+      if (unit?.sequence === sequence) stored.damaged = null;
+      return { sequence, intact: stored.damaged === null };
     });
     const kept = unitsToKeep(found, this.#acknowledged, this.name);
     if (kept < this.#units.length) {
