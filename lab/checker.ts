@@ -36,10 +36,16 @@ export const PROPERTIES = {
     tla: 'MoreThanOneLeaderInv, ElectionSafetyInv',
     what: 'at most one leader in a term',
   },
+  electedByMajority: {
+    name: 'Elected By Majority',
+    section: '§3.4',
+    tla: 'LeaderVotesQuorum',
+    what: 'who leads a term was voted for in that term by a majority',
+  },
   leaderAppendOnly: {
     name: 'Leader Append-Only',
     section: '§3.5, figure 3.2',
-    tla: 'AppendOnlyProp',
+    tla: 'LeaderAppendOnlyProp',
     what: 'a leader never overwrites or removes entries of its log',
   },
   logMatching: {
@@ -132,6 +138,12 @@ export const PROPERTIES = {
     tla: null,
     what: 'a healed majority elects one leader, agrees on its log and serves, within the bound',
   },
+  boundedWork: {
+    name: 'Bounded Work',
+    section: '',
+    tla: null,
+    what: 'messages do not multiply without end',
+  },
   noFailure: {
     name: 'No Failure',
     section: '',
@@ -144,10 +156,13 @@ export class CheckFailure extends Error {
   override name = 'CheckFailure';
   /** As in PROPERTIES. */
   readonly property: string;
+  /** When it came to be so, where that is not when it was found. */
+  readonly atMs: number | undefined;
 
-  constructor(property: Property, message: string) {
+  constructor(property: Property, message: string, atMs?: number) {
     super(message);
     this.property = property.name;
+    this.atMs = atMs;
   }
 }
 
@@ -395,6 +410,15 @@ export class Checker {
       fail('electionSafety', `${id} and ${other} are leaders of term ${currentTerm}`);
     }
     this.#leaders.set(currentTerm, id);
+    // Its own vote may have reached no one else.
+    const votes = new Set([id]);
+    for (const [voter, candidate] of this.#votes.get(currentTerm) ?? []) {
+      if (candidate === id) votes.add(voter);
+    }
+    if (votes.size < this.#majority) {
+      const by = [...votes].join(', ');
+      fail('electedByMajority', `${id} leads term ${currentTerm} with the votes of ${by} alone`);
+    }
     // A candidate whose last vote was long on its way may lead a term that others have left; what
     // was committed in later terms it need not have.
     let index = this.#committed.length;

@@ -53,7 +53,9 @@ export type Condition =
   /** A node becomes leader. */
   | { readonly kind: 'leaderElected' }
   /** Exactly `nodes` running nodes know that entry `index` is committed. */
-  | { readonly kind: 'committed'; readonly index: number; readonly nodes: number };
+  | { readonly kind: 'committed'; readonly index: number; readonly nodes: number }
+  /** The same of the latest entry that any server knows as committed. */
+  | { readonly kind: 'latestCommitted'; readonly nodes: number };
 
 /**
  * A fault at a moment counted from the start of the measured part, or, with `when`, the first time

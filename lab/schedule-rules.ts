@@ -134,6 +134,7 @@ function faultAction(schedule: Schedule): Rule {
       index: whole(1, Number.MAX_SAFE_INTEGER),
       nodes: (value, path) => whole(1, schedule.nodes)(value, path),
     },
+    latestCommitted: { nodes: (value, path) => whole(1, schedule.nodes)(value, path) },
   };
   return record<FaultAction>(
     {

@@ -274,7 +274,7 @@ type Rename = (name: Target) => Target | null;
 function withoutTarget(action: FaultAction, renamed: Rename, nodes: number): FaultAction[] {
   const fault = renamedFault(action.fault, renamed);
   if (fault === null) return [];
-  if (action.when?.kind !== 'committed') return [{ ...action, fault }];
+  if (action.when === undefined || !('nodes' in action.when)) return [{ ...action, fault }];
   const when = { ...action.when, nodes: Math.min(action.when.nodes, nodes) };
   return [{ ...action, when, fault }];
 }

@@ -411,6 +411,17 @@ test('a swarm stops at the first violation', async (t) => {
   ]);
 });
 
+test('of the seeds that a thread was given none is run after a failure', (t) => {
+  const { scheduleOf: draw, runSchedule: run } = madeUp((seed) =>
+    seed === 7 ? violationOf('X') : { kind: 'pass' },
+  );
+  const summaries = runSeeds([6, 7, 8], (seed) => draw(seed, 'lite'), run);
+  t.deepEqual(
+    summaries.map(({ seed }) => seed),
+    [6, 7],
+  );
+});
+
 test('a swarm lists what put nothing to the test, and fails for it at the end', async (t) => {
   const lab = labOf(
     t,

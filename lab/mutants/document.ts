@@ -1,6 +1,7 @@
 /** What the experiment leaves behind as data: a row for each search, and what follows from them. */
 import { SCHEMA_VERSION } from '../results.ts';
 import type { Profile } from '../sim/profiles.ts';
+import { oneLine } from '../sweep/user-error.ts';
 import { NO_MUTANT } from './catalogue.ts';
 import { type MedianInterval, medianInterval } from './order-statistics.ts';
 import { checkersOf, type Found, type GroupResult } from './search.ts';
@@ -100,7 +101,8 @@ function auditOf(mutant: string, profile: Profile, { seedsRun, caught }: Found['
   if (mutant !== NO_MUTANT) return caught === null ? `not caught in ${seedsRun} seeds` : 'ok';
   if (caught === null) return 'ok';
   const { property, message } = caught.violation;
-  return `seed ${caught.seed} of profile ${profile} raised an alarm: ${property}: ${message}`;
+  const what = `${property}: ${oneLine(message)}`;
+  return `seed ${caught.seed} of profile ${profile} raised an alarm: ${what}`;
 }
 
 /** The mutants, the soonest caught first. */

@@ -56,6 +56,9 @@ function outcomeOf({ mutant, found }: GroupResult): string {
     return `the code as it is, ${seeds} seeds from ${from} on: ${what}`;
   }
   if (first === undefined) return `${mutant}: NOT CAUGHT in ${seeds} seeds`;
-  const times = found.length === 1 ? '' : `${caught.length} of ${found.length} times, `;
-  return `${mutant}: caught ${times}in ${seeds} seeds by ${first.caught?.violation.property}`;
+  const how =
+    found.length === 1
+      ? `at seed ${first.caught?.seed}`
+      : `${caught.length} of ${found.length} times in ${seeds} seeds`;
+  return `${mutant}: caught ${how} by ${first.caught?.violation.property}`;
 }

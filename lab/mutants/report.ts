@@ -15,6 +15,9 @@ import type { GroupResult } from './search.ts';
 
 export const QUESTION = 'How soon does the simulator find each known bug of Raft?';
 
+/** Of a terminal's line, for the property that caught a mutant. */
+const CHECKER_COLUMNS = 26;
+
 export type Table = { readonly heads: readonly string[]; readonly rows: readonly string[][] };
 
 export type Content = {
@@ -94,7 +97,7 @@ export function terminalTable(results: readonly GroupResult[], columns: number):
     { head: 'shrunk', cells: summaries.map(shrunkText), drop: 5 },
     {
       head: 'caught by',
-      cells: summaries.map(({ checkers }) => checkers[0] ?? NOTHING),
+      cells: summaries.map(({ checkers }) => shortened(checkers[0] ?? NOTHING)),
       left: true,
     },
   ];
@@ -172,9 +175,10 @@ function headlineOf(summaries: readonly Summary[], limit: number): string[] {
   if (hardest === undefined || middle === undefined) return [];
   const first = summaries.filter(({ seeds }) => seeds.median <= 1).length;
   return [
-    `Half of the mutants are caught within **${seedsText(middle.seeds.median, limit)}** seeds, ` +
-      `**${first}** of ${summaries.length} by the first.`,
-    `The hardest is **${hardest.mutant}**, with **${seedsText(hardest.seeds.median, limit)}**.`,
+    `Seeds until caught, in the median: half of the mutants take ` +
+      `**${seedsText(middle.seeds.median, limit)}** at most, **${first}** of ${summaries.length} ` +
+      `only one. The hardest is **${hardest.mutant}**, with ` +
+      `**${seedsText(hardest.seeds.median, limit)}**.`,
   ];
 }
 
@@ -235,6 +239,11 @@ function bugsTable(summaries: readonly Summary[]): Table {
 function limitOf(results: readonly GroupResult[]): number {
   const own = results.filter(({ mutant }) => mutant !== NO_MUTANT);
   return Math.max(1, ...own.flatMap(({ found }) => found.map(({ count }) => count)));
+}
+
+/** The invariants of a server are whole sentences; the reports have room for them. */
+function shortened(checker: string): string {
+  return checker.length <= CHECKER_COLUMNS ? checker : `${checker.slice(0, CHECKER_COLUMNS - 1)}…`;
 }
 
 function seedsText(seeds: number, limit: number): string {

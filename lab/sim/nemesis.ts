@@ -37,6 +37,8 @@ export type Cluster = {
   readonly network: Network;
   readonly tracer: Tracer;
   readonly members: ReadonlyMap<NodeId, Member>;
+  /** The highest index that any leader has committed. */
+  readonly committedIndex: number;
   start(member: Member): void;
   crash(member: Member): void;
   pause(member: Member, kind: 'paused' | 'suspended'): void;
@@ -85,10 +87,12 @@ export class Nemesis {
   committed(): void {
     if (this.#waiting.length === 0) return;
     this.#trigger((condition) => {
-      if (condition.kind !== 'committed') return false;
+      if (condition.kind === 'leaderElected') return false;
+      const { committedIndex, members } = this.#cluster;
+      const index = condition.kind === 'committed' ? condition.index : committedIndex;
       let know = 0;
-      for (const { raft, state } of this.#cluster.members.values()) {
-        const knows = (raft?.volatile.commitIndex ?? 0) >= condition.index;
+      for (const { raft, state } of members.values()) {
+        const knows = (raft?.volatile.commitIndex ?? 0) >= index;
         if (state === 'running' && knows) know++;
       }
       return know === condition.nodes;

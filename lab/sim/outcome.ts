@@ -10,8 +10,11 @@ import { countLost, type Replay, replayCommitted } from '../replay.ts';
 import type { Member } from './member.ts';
 import type { Simulation } from './simulation.ts';
 
+const NS_PER_MS = 1_000_000;
+const US_PER_MS = 1000;
+
 /** Throws CheckFailure for the first thing that does not hold. */
-export function checkOutcome({ members, clients }: Simulation): void {
+export function checkOutcome({ members, clients, events }: Simulation): void {
   const up = [...members.values()].filter(({ isUp }) => isUp);
   for (const { raft } of up) if (raft !== null) checkState(raft);
   const furthest = up.reduce((a, b) => (applied(b) > applied(a) ? b : a));
@@ -24,7 +27,7 @@ export function checkOutcome({ members, clients }: Simulation): void {
     const message = `${lost} acknowledged writes are not in the committed log`;
     throw new CheckFailure(PROPERTIES.exactlyOnce, message);
   }
-  checkHistory(clients.history);
+  checkHistory(clients.history, events.nowUs / US_PER_MS);
 }
 
 function applied({ raft }: Member): number {
@@ -58,15 +61,16 @@ function checkReplicas(up: readonly Member[], furthest: Member, { model }: Repla
   }
 }
 
-function checkHistory(history: Simulation['clients']['history']): void {
+function checkHistory(history: Simulation['clients']['history'], endMs: number): void {
   const result = checkLinearizability(history);
   if (result.verdict === 'ok') return;
-  const { key, longest, stuck } = result;
+  const { key, longest, stuck, window } = result;
   const how = result.verdict === 'unknown' ? 'could not be decided' : 'is not linearizable';
   throw new CheckFailure(
     PROPERTIES.linearizability,
     `the history of key ${key} ${how}: after ${longest.length} operations none of ` +
       `${stuck.length} others fits`,
+    Math.min(window.toNs / NS_PER_MS, endMs),
   );
 }
 

@@ -4,6 +4,7 @@
  */
 import { between, chance, pick, type RandomState } from '../../src/raft/random.ts';
 import type { NodeId } from '../../src/raft/types.ts';
+import type { LinkSettings } from '../../src/transport/link.ts';
 import type { Fault, FaultAction, Target } from '../faults.ts';
 
 export type FaultPlan = {
@@ -27,6 +28,8 @@ type Kind =
   | 'pause'
   | 'suspend'
   | 'links'
+  | 'lateNews'
+  | 'figureEight'
   | 'clock'
   | 'slowDisk'
   | 'fullDisk'
@@ -41,7 +44,9 @@ const WEIGHTS: readonly (readonly [Kind, number])[] = [
   ['oneWay', 8],
   ['pause', 7],
   ['suspend', 3],
-  ['links', 9],
+  ['links', 14],
+  ['lateNews', 5],
+  ['figureEight', 5],
   ['clock', 4],
   ['slowDisk', 6],
   ['fullDisk', 3],
@@ -54,7 +59,8 @@ export function randomFaults(rng: RandomState, plan: FaultPlan): FaultAction[] {
   const pool = WEIGHTS.flatMap(([kind, weight]) => new Array<Kind>(weight).fill(kind));
   while (actions.length < plan.count) {
     const atMs = between(rng, plan.fromMs, plan.toMs);
-    actions.push(...draw(pick(rng, pool), atMs, rng, plan, damaged));
+    const drawn = draw(pick(rng, pool), atMs, rng, plan, damaged);
+    actions.push(...drawn.filter((action) => action.atMs <= plan.toMs));
   }
   return actions.sort((a, b) => a.atMs - b.atMs);
 }
@@ -88,7 +94,11 @@ function draw(
     case 'suspend':
       return [{ atMs, fault: { kind, node }, forMs }];
     case 'links':
-      return [{ atMs, fault: badLinks(rng, node), forMs }];
+      return [{ atMs, fault: badLinks(rng, node, plan), forMs }];
+    case 'lateNews':
+      return lateNews(atMs, rng, plan);
+    case 'figureEight':
+      return figureEight(atMs, rng, plan);
     case 'clock':
       return [clockFault(atMs, rng, node, forMs)];
     case 'slowDisk': {
@@ -183,12 +193,15 @@ function oneWay(rng: RandomState, nodes: readonly NodeId[]): [Target, Target][] 
     .map((other): [Target, Target] => (deaf ? [other, node] : [node, other]));
 }
 
-function badLinks(rng: RandomState, node: Target): Fault {
-  const settings = pick(rng, [
+/** Most of what is much delayed overtakes; the rest arrives in another leader's time. */
+function badLinks(rng: RandomState, node: Target, { electionTimeoutMs }: FaultPlan): Fault {
+  const settings = pick<Partial<LinkSettings>>(rng, [
     { loss: 0.3, burst: 0 },
     { loss: 0.8, burst: 0 },
     { duplicate: 0.5 },
     { delayMs: 40, jitterMs: 40 },
+    { delayMs: electionTimeoutMs * 2, jitterMs: electionTimeoutMs, reorder: 0.7 },
+    { delayMs: electionTimeoutMs * 4, jitterMs: electionTimeoutMs * 2, reorder: 0.9 },
     { corrupt: 0.2 },
     { bytesPerSecond: 20_000, queueBytes: 4000 },
   ]);
@@ -198,6 +211,43 @@ function badLinks(rng: RandomState, node: Target): Fault {
     { from: '*', to: node },
   ] as const);
   return { kind: 'link', ...ends, settings };
+}
+
+/**
+ * A leader that is no longer one and does not know: what reaches it is late, and then nobody hears
+ * it any more.
+ */
+function lateNews(atMs: number, rng: RandomState, plan: FaultPlan): FaultAction[] {
+  const { electionTimeoutMs, nodes } = plan;
+  const settings = { delayMs: electionTimeoutMs * between(rng, 1, 4), jitterMs: 0 };
+  const forMs = electionTimeoutMs * 8;
+  const links = nodes.map((id): [Target, Target] => ['leader', id]);
+  return [
+    { atMs, fault: { kind: 'link', from: '*', to: 'leader', settings }, forMs },
+    { atMs: atMs + between(rng, 1, 60), fault: { kind: 'cut', links }, forMs },
+  ];
+}
+
+/**
+ * Figure 3.7 (figure 8 of the paper): a leader alone gathers entries; the next one is cut off with
+ * its first entry; the one before leads again, and is struck as soon as it has committed.
+ */
+function figureEight(atMs: number, rng: RandomState, plan: FaultPlan): FaultAction[] {
+  const { electionTimeoutMs } = plan;
+  const alone: Fault = { kind: 'partition', groups: [['leader']] };
+  const aloneMs = electionTimeoutMs * between(rng, 2, 5);
+  const awayMs = electionTimeoutMs * between(rng, 6, 12);
+  const strike = pick<Fault>(rng, [alone, { kind: 'crash', node: 'leader' }]);
+  return [
+    { atMs, fault: alone, forMs: aloneMs },
+    { atMs: atMs + 1, when: { kind: 'leaderElected' }, fault: alone, forMs: awayMs },
+    {
+      atMs: atMs + aloneMs,
+      when: { kind: 'latestCommitted', nodes: 1 },
+      fault: strike,
+      forMs: awayMs,
+    },
+  ];
 }
 
 function clockFault(atMs: number, rng: RandomState, node: Target, forMs: number): FaultAction {

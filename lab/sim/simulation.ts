@@ -28,6 +28,8 @@ import { Tracer } from './tracer.ts';
 const US_PER_MS = 1000;
 /** A run proves nothing if fewer than this share of its faults changed anything. */
 const BITTEN_SHARE_MIN = 0.5;
+/** Several times what the busiest of correct runs need, for a second and node. */
+const EVENTS_MAX = 5000;
 
 export class Simulation {
   readonly schedule: Schedule;
@@ -44,12 +46,15 @@ export class Simulation {
   #messagesSent = 0;
   #messagesDropped = 0;
   #sequence = 0;
+  readonly #eventsMax: number;
   /** The terms that had a leader. */
   readonly #terms = new Set<Term>();
 
   constructor(schedule: Schedule, checksum: Checksum, withTrace: boolean) {
     this.schedule = schedule;
     this.#checksum = checksum;
+    const seconds = 10 + (schedule.durationMs + schedule.recovery.boundMs) / 1000;
+    this.#eventsMax = Math.ceil(seconds) * schedule.nodes * EVENTS_MAX;
     const nodes = nodeIds(schedule.nodes);
     this.network = new Network(this.events, schedule.seed);
     this.tracer = new Tracer(this.events, nodes, withTrace);
@@ -66,6 +71,10 @@ export class Simulation {
     this.clients = connectClients(schedule, this, checksum);
   }
 
+  get committedIndex(): number {
+    return this.#checker.committedIndex;
+  }
+
   run(): RunResult {
     const { schedule, events } = this;
     for (const member of this.members.values()) this.start(member);
@@ -74,7 +83,7 @@ export class Simulation {
       events.at(Math.round(operation.atMs * US_PER_MS), () => this.clients.call(operation));
     }
     const endUs = Math.round(schedule.durationMs * US_PER_MS);
-    while (this.#violation === null && events.step(endUs));
+    while (this.#goesOn() && events.step(endUs));
     const recoveredAfterMs = this.#violation === null ? this.#recover() : null;
     if (this.#violation === null) this.#attempt(() => checkOutcome(this));
     const trace = this.tracer.end();
@@ -88,6 +97,15 @@ export class Simulation {
       history: this.clients.history,
       trace,
     };
+  }
+
+  /** Nothing is broken yet; an exchange that feeds itself would otherwise never end. */
+  #goesOn(): boolean {
+    if (this.#violation !== null) return false;
+    if (this.events.count <= this.#eventsMax) return true;
+    const message = `${this.events.count} events, and no end`;
+    this.#violated(PROPERTIES.boundedWork.name, message);
+    return false;
   }
 
   // ---- Life and death of servers ----------------------------------------------------------------
@@ -236,7 +254,7 @@ export class Simulation {
     this.heal();
     const recovery = new Recovery(this);
     const endUs = startUs + Math.round(this.schedule.recovery.boundMs * US_PER_MS);
-    while (this.#violation === null && !recovery.isOver && events.step(endUs));
+    while (this.#goesOn() && !recovery.isOver && events.step(endUs));
     if (this.#violation !== null) return null;
     if (recovery.isOver) return (events.nowUs - startUs) / US_PER_MS;
     const { boundMs } = this.schedule.recovery;
@@ -258,15 +276,15 @@ export class Simulation {
   }
 
   #fail(error: Error): void {
-    if (error instanceof CheckFailure) this.#violated(error.property, error.message);
+    if (error instanceof CheckFailure) this.#violated(error.property, error.message, error.atMs);
     else if (error instanceof InvariantViolation) {
       this.#violated(`Invariant: ${error.what}`, error.message);
     } else this.#violated(PROPERTIES.noFailure.name, error.stack ?? error.message);
   }
 
-  #violated(property: string, message: string): void {
+  #violated(property: string, message: string, atMs = this.events.nowUs / US_PER_MS): void {
     if (this.#violation !== null) return;
-    this.#violation = { property, message, atMs: this.events.nowUs / US_PER_MS };
+    this.#violation = { property, message, atMs };
     // Of a crash only the first line: a stack names files, and the fingerprint must not.
     this.tracer.happened(`violation of ${property}: ${message.split('\n')[0]}`);
   }

@@ -1,6 +1,6 @@
 /** A run in words: what is set, which faults are to come, and what became of it. */
 import { type LinkSettings, PERFECT } from '../../src/transport/link.ts';
-import { describeFault, type FaultAction, type Target } from '../faults.ts';
+import { type Condition, describeFault, type FaultAction, type Target } from '../faults.ts';
 import { percent, shortNumber } from '../report/table.ts';
 import type { ClockSettings, Schedule, ScheduledOperation } from '../schedule.ts';
 import type { RunResult, Verdict } from '../verdict.ts';
@@ -94,13 +94,14 @@ function rest({ others }: Schedule['recovery']): string {
   return others === 'healed' ? 'the others are healed' : 'the others stay cut off';
 }
 
+function conditionText(condition: Condition): string {
+  if (condition.kind === 'leaderElected') return 'a leader is elected';
+  const entry = condition.kind === 'committed' ? `entry ${condition.index}` : 'the latest entry';
+  return `${several(condition.nodes, 'node')} know ${entry} committed`;
+}
+
 function actionText({ when, fault, forMs }: FaultAction): string {
-  const condition =
-    when === undefined
-      ? ''
-      : when.kind === 'leaderElected'
-        ? 'once a leader is elected: '
-        : `once ${several(when.nodes, 'node')} know entry ${when.index} committed: `;
+  const condition = when === undefined ? '' : `once ${conditionText(when)}: `;
   const what = fault.kind === 'cut' ? `cut ${linksText(fault.links)}` : describeFault(fault);
   return `${condition}${what}${forMs === undefined ? '' : `, for ${ms(forMs)}`}`;
 }

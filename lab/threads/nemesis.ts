@@ -130,17 +130,19 @@ export class Nemesis {
 
   #wait(condition: Condition, strike: () => void): void {
     this.#waiting.push({ condition, strike });
-    if (condition.kind === 'committed' && !this.#looking) void this.#look();
+    if (condition.kind !== 'leaderElected' && !this.#looking) void this.#look();
   }
 
   /** Best effort: what comes true and is over between two looks, nobody has seen. */
   async #look(): Promise<void> {
     this.#looking = true;
-    while (this.#waiting.some(({ condition }) => condition.kind === 'committed')) {
+    while (this.#waiting.some(({ condition }) => condition.kind !== 'leaderElected')) {
       const statuses = await this.#cluster.status(false);
       this.#trigger((condition) => {
-        if (condition.kind !== 'committed') return false;
-        const { index, nodes } = condition;
+        if (condition.kind === 'leaderElected') return false;
+        const { nodes } = condition;
+        const latest = Math.max(0, ...statuses.map(({ commitIndex }) => commitIndex));
+        const index = condition.kind === 'committed' ? condition.index : latest;
         return statuses.filter(({ commitIndex }) => commitIndex >= index).length === nodes;
       });
       await delay(LOOK_EVERY_MS);
