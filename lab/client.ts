@@ -124,6 +124,7 @@ export class ClusterClient {
 
   /** Sends what has gathered: one frame of writes and one of reads. */
   flush(): void {
+    if (this.#writes.count === 0 && this.#reads.count === 0) return;
     const socket = this.#target === null ? undefined : this.#sockets.get(this.#target);
     for (const [kind, records] of [
       ['write', this.#writes],

@@ -168,6 +168,7 @@ export class Node {
       this.#reads = [];
       this.#enqueue({ kind: 'read', nowUs: this.#host.clock.nowUs(), id, mode: 'readIndex' });
     }
+    if (this.#toDeliver.size === 0) return;
     for (const client of this.#toDeliver) if (client.results.count > 0) client.deliver();
     this.#toDeliver.clear();
   }
@@ -225,14 +226,15 @@ export class Node {
 
   #enqueue(input: Input): void {
     if (this.#stopped || this.#state === null) return;
-    this.#inputs.push(input);
     // A storage that is done at once calls back in the middle of a step: its turn comes after it.
-    if (this.#stepping) return;
+    if (this.#stepping) {
+      this.#inputs.push(input);
+      return;
+    }
     this.#stepping = true;
     try {
-      for (let next = this.#inputs.shift(); next !== undefined; next = this.#inputs.shift()) {
-        this.#step(this.#state, next);
-      }
+      this.#step(this.#state, input);
+      while (this.#inputs.length > 0) this.#step(this.#state, this.#inputs.shift() as Input);
     } catch (error) {
       this.#fail(error instanceof Error ? error : new Error(String(error)));
     } finally {

@@ -10,8 +10,8 @@
 import { copyBytes } from './command.ts';
 
 const HEADER_BYTES = 12;
-const INITIAL_SLOTS = 1024;
-const INITIAL_BYTES = 1 << 16;
+const INITIAL_SLOTS = 256;
+const INITIAL_BYTES = 1 << 13;
 /** Slots are doubled beyond this load: linear probing degrades quickly above it. */
 const MAX_LOAD = 0.5;
 

@@ -44,13 +44,12 @@ const FULL: Plan = {
     { profile: 'default', seeds: 2000 },
     { profile: 'harsh', seeds: 200 },
   ],
-  shrinkRuns: 600,
+  shrinkRuns: 2000,
 };
 
 const QUICK: Plan = {
   ...FULL,
   repeats: 1,
-  seeds: 200,
   clean: [
     { profile: 'default', seeds: 200 },
     { profile: 'harsh', seeds: 20 },
@@ -100,7 +99,7 @@ function commandOf(): Command {
     .description('How soon does the simulator find each known bug of Raft?')
     .usage('[flags]')
     .allowExcessArguments(false)
-    .option('--quick', 'a search of 200 seeds for each mutant, fewer for the code as it is')
+    .option('--quick', 'one search for each mutant, fewer seeds for the code as it is')
     .option('--json', 'print the result document on standard output, all else on the other');
   const valued: readonly (readonly [string, string])[] = [
     ['--seeds <count>', `seeds of a search, at most (default ${FULL.seeds})`],

@@ -2,7 +2,8 @@
  * The clients of a simulated cluster: each has its own sockets to all nodes, so that two of them
  * may take different nodes for the leader.
  */
-import { type Operation, RecordWriter } from '../../src/command.ts';
+import { type Operation, RecordWriter, STATUSES } from '../../src/command.ts';
+import type { Client, Node } from '../../src/node.ts';
 import type { NodeId } from '../../src/raft/types.ts';
 import { decodeRequest, encodeResponse } from '../../src/transport/client-frame.ts';
 import type { Checksum } from '../../src/transport/codec.ts';
@@ -18,9 +19,10 @@ import { linkName, type Network } from './network.ts';
 import type { Tracer } from './tracer.ts';
 
 /** How often requests are looked through for those to repeat or give up. */
-const SWEEP_US = 10_000;
+const SWEEP_US = 20_000;
 const NS_PER_US = 1000;
 const RESULT_BUFFER_BYTES = 512;
+const CODES = 16;
 
 const textDecoder = new TextDecoder('utf-8', { ignoreBOM: true });
 
@@ -52,6 +54,7 @@ export function connectClients(
 }
 
 class SimulatedClient implements SingleClient {
+  readonly #number: number;
   readonly #name: string;
   readonly #client: ClusterClient;
   readonly #surroundings: Surroundings;
@@ -66,6 +69,7 @@ class SimulatedClient implements SingleClient {
     checksum: Checksum,
   ) {
     const { events, members } = surroundings;
+    this.#number = number;
     this.#name = clientName(number);
     this.#surroundings = surroundings;
     this.#checksum = checksum;
@@ -93,10 +97,11 @@ class SimulatedClient implements SingleClient {
     done: (outcome: Outcome, requestNumber: number) => void,
   ): void {
     const { tracer } = this.#surroundings;
-    const text = `${this.#name} ${describeOperation(operation)}`;
-    tracer.happened(`${text} called`);
+    const text = (): string => `${this.#name} ${describeOperation(operation)}`;
+    const code = this.#number * CODES;
+    tracer.noted(code, () => `${text()} called`);
     this.#client.call(client, operation, (outcome, requestNumber) => {
-      tracer.happened(`${text} -> ${describeOutcome(outcome)}`);
+      tracer.noted(code + codeOf(outcome), () => `${text()} -> ${describeOutcome(outcome)}`);
       done(outcome, requestNumber);
     });
     this.#client.flush();
@@ -117,53 +122,77 @@ class SimulatedClient implements SingleClient {
   /** The two ends of a connection, each over a link of its own. */
   #socket(member: Member, settings: LinkSettings): Socket {
     const { network } = this.#surroundings;
-    const there = linkName(this.#name, member.id);
-    const back = linkName(member.id, this.#name);
-    network.connect(there, settings);
-    network.connect(back, settings);
+    const there = network.connect(linkName(this.#name, member.id), settings);
+    const back = network.connect(linkName(member.id, this.#name), settings);
     const socket: Socket = {
       readyState: 1,
       bufferedAmount: 0,
       onmessage: null,
       send: (frame) => {
         network.send(there, frame.byteLength, (bit) => {
-          this.#request(member, flipped(frame, bit), answer);
+          connection.request(flipped(frame, bit));
         });
       },
       close: () => {},
     };
-    const answer = (frame: Uint8Array<ArrayBuffer>): void => {
+    const connection = new Connection(member, this.#checksum, (frame) => {
       network.send(back, frame.byteLength, (bit) => {
         socket.onmessage?.({ data: flipped(frame, bit) });
         this.#client.flush();
       });
-    };
+    });
     return socket;
+  }
+}
+
+/** The server's end of a connection; what a node has not answered dies with it. */
+class Connection {
+  readonly #member: Member;
+  readonly #checksum: Checksum;
+  readonly #answer: (frame: Uint8Array<ArrayBuffer>) => void;
+  #node: Node | null = null;
+  #client: Client | null = null;
+
+  constructor(
+    member: Member,
+    checksum: Checksum,
+    answer: (frame: Uint8Array<ArrayBuffer>) => void,
+  ) {
+    this.#member = member;
+    this.#checksum = checksum;
+    this.#answer = answer;
   }
 
   /** A frame has reached the node, if it is up. */
-  #request(
-    member: Member,
-    frame: Uint8Array<ArrayBuffer>,
-    answer: (frame: Uint8Array<ArrayBuffer>) => void,
-  ): void {
+  request(frame: Uint8Array): void {
     const request = decodeRequest(frame, this.#checksum);
-    const { node } = member;
+    const { node } = this.#member;
     if (request === null || node === null) return;
-    const results = new RecordWriter(RESULT_BUFFER_BYTES);
-    const asker = {
-      results,
-      deliver: () => {
-        const { leaderId } = node.state.volatile;
-        answer(encodeResponse({ leaderId, results: results.take() }, this.#checksum));
-      },
-    };
-    member.turn(() => {
-      if (member.node !== node) return;
-      if (request.kind === 'write') node.write(asker, request.batch, request.count);
-      else node.read(asker, request.batch, request.count);
+    const client = this.#clientOf(node);
+    this.#member.turn(() => {
+      if (this.#member.node !== node) return;
+      if (request.kind === 'write') node.write(client, request.batch, request.count);
+      else node.read(client, request.batch, request.count);
     });
   }
+
+  #clientOf(node: Node): Client {
+    if (this.#client !== null && this.#node === node) return this.#client;
+    const results = new RecordWriter(RESULT_BUFFER_BYTES);
+    const deliver = (): void => {
+      const { leaderId } = node.state.volatile;
+      this.#answer(encodeResponse({ leaderId, results: results.take() }, this.#checksum));
+    };
+    this.#node = node;
+    this.#client = { results, deliver };
+    return this.#client;
+  }
+}
+
+/** Tells outcomes apart for the fingerprint; below CODES. */
+function codeOf(outcome: Outcome): number {
+  if (outcome.kind !== 'ok') return outcome.kind === 'fail' ? 1 : 2;
+  return 3 + STATUSES.indexOf(outcome.result.status);
 }
 
 function describeOperation({ kind, key, value, expected }: Operation): string {

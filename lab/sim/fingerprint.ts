@@ -9,7 +9,7 @@ export class Fingerprint {
   /** Any safe integer. */
   number(value: number): void {
     const low = value | 0;
-    const high = Math.floor(value / 0x1_0000_0000) | 0;
+    const high = low === value ? 0 : Math.floor(value / 0x1_0000_0000) | 0;
     this.#a = Math.imul(this.#a ^ low, 0x01000193) + high;
     this.#b = Math.imul(this.#b + low, 0x2c1b3c6d) ^ (this.#a >>> 15);
   }

@@ -14,7 +14,8 @@ import type { Events } from './events.ts';
 /** What became of a message's copy, for the trace. */
 export type Fate = 'delivered' | 'lost' | 'cut' | 'overflowed';
 
-type Link = {
+/** One direction between two ends; only the network changes it. */
+export type Link = {
   readonly state: LinkState;
   settings: LinkSettings;
   /** What the settings are without faults; changes lie on top of them, and so do cuts. */
@@ -33,22 +34,24 @@ export class Network {
     this.#seed = seed;
   }
 
-  connect(name: string, settings: LinkSettings): void {
+  connect(name: string, settings: LinkSettings): Link {
     const state = createLink(this.#seed, name);
-    this.#links.set(name, { state, settings, base: settings, changes: [], cuts: 0 });
+    const link: Link = { state, settings, base: settings, changes: [], cuts: 0 };
+    this.#links.set(name, link);
+    return link;
   }
 
   /**
    * Sends something of so many bytes; `arrive` is called for every copy that does, with the bit to
    * flip in it, or -1. Returns what became of it; a message of which any copy arrives is delivered.
    */
-  send(name: string, bytes: number, arrive: (corruptBit: number) => void): Fate {
-    const { state, settings } = this.#link(name);
+  send(link: Link, bytes: number, arrive: (corruptBit: number) => void): Fate {
+    const { state, settings } = link;
     const { counters } = state;
     const { cut, overflowed } = counters;
     const copies = deliveries(settings, state, this.#events.nowUs, bytes);
     for (const { delayUs, corruptBit } of copies) {
-      this.#events.after(delayUs, () => arrive(corruptBit));
+      this.#events.after(delayUs, arrive, corruptBit);
     }
     if (copies.length > 0) return 'delivered';
     if (counters.cut > cut) return 'cut';

@@ -20,7 +20,7 @@ import { NodeClock } from './clock.ts';
 import { Events } from './events.ts';
 import { Member } from './member.ts';
 import { leaderOf, Nemesis } from './nemesis.ts';
-import { linkName, Network } from './network.ts';
+import { type Link, linkName, Network } from './network.ts';
 import { checkOutcome } from './outcome.ts';
 import { Recovery } from './recovery.ts';
 import { Tracer } from './tracer.ts';
@@ -41,6 +41,8 @@ export class Simulation {
   readonly #checksum: Checksum;
   readonly #checker: Checker;
   readonly #nemesis: Nemesis;
+  /** Between nodes: by sender, then by receiver. */
+  readonly #links = new Map<NodeId, Map<NodeId, Link>>();
   #violation: Violation | null = null;
   #crashes = 0;
   #messagesSent = 0;
@@ -62,8 +64,11 @@ export class Simulation {
       this.members.set(id, this.#createMember(id, i, nodes));
     });
     for (const from of nodes) {
+      this.#links.set(from, new Map());
       for (const to of nodes) {
-        if (from !== to) this.network.connect(linkName(from, to), schedule.link);
+        if (from === to) continue;
+        const link = this.network.connect(linkName(from, to), schedule.link);
+        this.#links.get(from)?.set(to, link);
       }
     }
     this.#checker = new Checker(new Map([...this.members].map(([id, { disk }]) => [id, disk])));
@@ -207,14 +212,20 @@ export class Simulation {
 
   send(message: Message): void {
     // What waited for the disk leaves outside of any step: nobody else catches what is thrown.
-    this.#attempt(() => this.#checker.sent(message));
-    if (this.#violation !== null) return;
+    try {
+      this.#checker.sent(message);
+    } catch (error) {
+      this.#fail(error);
+      return;
+    }
     this.#messagesSent++;
     const traced = this.tracer.sent(message);
     const to = this.members.get(message.to);
-    if (to === undefined) throw new Error(`${message.from} sends to ${message.to}, who is unknown`);
-    const name = linkName(message.from, message.to);
-    const fate = this.network.send(name, frameBytes(message), (corruptBit) => {
+    const link = this.#links.get(message.from)?.get(message.to);
+    if (to === undefined || link === undefined) {
+      throw new Error(`${message.from} sends to ${message.to}, who is unknown`);
+    }
+    const fate = this.network.send(link, frameBytes(message), (corruptBit) => {
       if (corruptBit >= 0 && this.#isDamaged(message, corruptBit)) {
         this.#messagesDropped++;
         this.tracer.arrived(traced, 'damaged');
@@ -271,15 +282,18 @@ export class Simulation {
     try {
       check();
     } catch (error) {
-      this.#fail(error instanceof Error ? error : new Error(String(error)));
+      this.#fail(error);
     }
   }
 
-  #fail(error: Error): void {
+  #fail(error: unknown): void {
     if (error instanceof CheckFailure) this.#violated(error.property, error.message, error.atMs);
     else if (error instanceof InvariantViolation) {
       this.#violated(`Invariant: ${error.what}`, error.message);
-    } else this.#violated(PROPERTIES.noFailure.name, error.stack ?? error.message);
+    } else {
+      const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
+      this.#violated(PROPERTIES.noFailure.name, text);
+    }
   }
 
   #violated(property: string, message: string, atMs = this.events.nowUs / US_PER_MS): void {
@@ -338,7 +352,8 @@ export class Simulation {
 }
 
 function hasApply(effects: readonly Effect[]): boolean {
-  return effects.some(({ kind }) => kind === 'apply');
+  for (const { kind } of effects) if (kind === 'apply') return true;
+  return false;
 }
 
 /** What a server knows of the log, for those who compare. */

@@ -48,15 +48,14 @@ export class Tracer {
   stepped(id: NodeId, input: Input, effects: readonly Effect[], state: RaftState): void {
     const { fingerprint } = this;
     const { persistent, volatile, role } = state;
+    const number = this.#numbers.get(id) ?? 0;
     fingerprint.number(this.#events.nowUs);
-    fingerprint.number((this.#numbers.get(id) ?? 0) * 16 + INPUTS.indexOf(input.kind));
-    fingerprint.number(effects.length);
-    fingerprint.number(persistent.currentTerm);
+    fingerprint.number((number * 8 + INPUTS.indexOf(input.kind)) * 64 + effects.length);
+    fingerprint.number(persistent.currentTerm * 16 + role.kind.length);
     fingerprint.number(volatile.commitIndex * 4096 + lastIndex(persistent.log));
-    fingerprint.number(role.kind.length);
     if (input.kind === 'message') {
-      fingerprint.number((this.#numbers.get(input.message.from) ?? 0) * 16);
-      fingerprint.number(input.message.term);
+      const { from, term } = input.message;
+      fingerprint.number(term * 16 + (this.#numbers.get(from) ?? 0));
     }
     if (this.#trace === null) return;
     this.#line(id, `${roleMark(role)} ${describeInput(input, describeCommands)}`);
@@ -71,6 +70,13 @@ export class Tracer {
     this.fingerprint.number(this.#events.nowUs);
     this.fingerprint.text(what);
     this.#line(id, what);
+  }
+
+  /** The same for what happens often: `text` is made only for a trace, `code` tells it apart. */
+  noted(code: number, text: () => string): void {
+    this.fingerprint.number(this.#events.nowUs);
+    this.fingerprint.number(code);
+    if (this.#trace !== null) this.#line(null, text());
   }
 
   /** The server is down or stands still; or goes on as `state` says. */

@@ -21,8 +21,10 @@ function majorityIndex(voters: readonly NodeId[], acknowledged: (id: NodeId) => 
   for (const id of voters) {
     const value = acknowledged(id);
     let at = sorted.length;
-    while (at > 0 && (sorted[at - 1] as number) < value) at--;
-    sorted.splice(at, 0, value);
+    for (; at > 0 && (sorted[at - 1] as number) < value; at--) {
+      sorted[at] = sorted[at - 1] as number;
+    }
+    sorted[at] = value;
   }
   // Without voters there is nothing to wait for; etcd: an empty half of a joint quorum agrees.
   return sorted[Math.floor(voters.length / 2)] ?? Number.POSITIVE_INFINITY;

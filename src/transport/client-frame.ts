@@ -69,7 +69,7 @@ function holdsOperations(batch: Uint8Array, kind: Request['kind'], count: number
 }
 
 export function encodeResponse(response: Response, checksum: Checksum): Uint8Array<ArrayBuffer> {
-  const leader = textEncoder.encode(response.leaderId ?? '');
+  const leader = encodedId(response.leaderId ?? '');
   const start = CHECKSUM_BYTES + 1 + leader.byteLength;
   const frame = new Uint8Array(start + response.results.byteLength);
   frame[CHECKSUM_BYTES] = leader.byteLength;
@@ -84,6 +84,18 @@ export function decodeResponse(frame: Uint8Array, checksum: Checksum): Response 
   const start = CHECKSUM_BYTES + 1 + (frame[CHECKSUM_BYTES] as number);
   const leader = textDecoder.decode(frame.subarray(CHECKSUM_BYTES + 1, start));
   return { leaderId: leader === '' ? null : leader, results: frame.subarray(start) };
+}
+
+// There are few ids and many responses: each is encoded once.
+const encodedIds = new Map<NodeId, Uint8Array>();
+
+function encodedId(id: NodeId): Uint8Array {
+  let encoded = encodedIds.get(id);
+  if (encoded === undefined) {
+    encoded = textEncoder.encode(id);
+    encodedIds.set(id, encoded);
+  }
+  return encoded;
 }
 
 function sealed(frame: Uint8Array<ArrayBuffer>, checksum: Checksum): Uint8Array<ArrayBuffer> {
