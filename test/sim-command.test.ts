@@ -122,6 +122,8 @@ const MISTAKES: readonly (readonly [words: string, told: RegExp])[] = [
   ['--seed x', /--seed got 'x'; allowed: a whole number from 0/],
   ['--seed -1', /--seed got '-1'/],
   ['--seed 7 --seed 8', /--seed got '7' and again '8'; allowed: once/],
+  ['--seed 7 --mutant harmless', /--mutant got 'harmless'; allowed: voted-for-not-persisted, /],
+  ['--seeds 1..9 --mutant quorum-of-half', /--seeds <list>' cannot be used with .*--mutant/],
   ['--seed 7 --profile rough', /--profile got 'rough'; allowed: lite, default, harsh/],
   ['--seed 7 --schedule a.json', /--seed <number>' cannot be used with .*--schedule <file>/],
   ['--seed 7 --seeds 1..9', /--seed <number>' cannot be used with .*--seeds <list>/],
@@ -605,4 +607,16 @@ test('a mistake ends the command with one line', async (t) => {
   t.is(status, 2);
   t.is(stdout, '');
   t.regex(stderr, /^sim: --seeds got 'none'[^\n]+\n$/);
+});
+
+test('a planted bug is found, and the line that repeats the run plants it again', async (t) => {
+  const words = ['--seed', '1', '--profile', 'lite', '--mutant', 'acknowledge-before-persist'];
+  const ended = await new Promise<{ status: number; stdout: string }>((resolve) => {
+    execFile(process.execPath, [command, ...words], (error, stdout) => {
+      resolve({ status: typeof error?.code === 'number' ? error.code : 0, stdout });
+    });
+  });
+  t.is(ended.status, 1, ended.stdout);
+  t.regex(ended.stdout, /VIOLATION of Persisted Before Promised/);
+  t.regex(ended.stdout, /^REPRODUCE: .* --seed 1 --profile lite --mutant acknowledge-before-p/m);
 });

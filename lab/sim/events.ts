@@ -17,6 +17,11 @@ export class Events {
   #order = 0;
   readonly #queue = new TinyQueue<Event>([], (a, b) => a.atUs - b.atUs || a.order - b.order);
 
+  /** Events that are still to happen. */
+  get pending(): number {
+    return this.#queue.length;
+  }
+
   /** Lets `happen` happen at `atUs`, or now if that is past. O(log events). */
   at(atUs: number, happen: (argument: number) => void, argument = 0): void {
     this.#queue.push({ atUs: Math.max(atUs, this.nowUs), order: this.#order++, happen, argument });

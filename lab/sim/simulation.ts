@@ -26,10 +26,14 @@ import { Recovery } from './recovery.ts';
 import { Tracer } from './tracer.ts';
 
 const US_PER_MS = 1000;
-/** A run proves nothing if fewer than this share of its faults changed anything. */
+/** A run proves little if fewer than this share of its faults changed anything. */
 const BITTEN_SHARE_MIN = 0.5;
-/** Several times what the busiest of correct runs need, for a second and node. */
-const EVENTS_MAX = 5000;
+/** And little if fewer than this share of what clients called was served. */
+const SERVED_SHARE_MIN = 0.25;
+/** Several times what the busiest of correct runs need, for a second and node, … */
+const EVENTS_MAX = 1500;
+/** … and at a time, for each node: messages that multiply reach it soon. */
+const PENDING_MAX = 3000;
 
 export class Simulation {
   readonly schedule: Schedule;
@@ -49,6 +53,7 @@ export class Simulation {
   #messagesDropped = 0;
   #sequence = 0;
   readonly #eventsMax: number;
+  readonly #pendingMax: number;
   /** The terms that had a leader. */
   readonly #terms = new Set<Term>();
 
@@ -57,6 +62,9 @@ export class Simulation {
     this.#checksum = checksum;
     const seconds = 10 + (schedule.durationMs + schedule.recovery.boundMs) / 1000;
     this.#eventsMax = Math.ceil(seconds) * schedule.nodes * EVENTS_MAX;
+    // What is still to come of the schedule itself is under way as well.
+    const scheduled = schedule.operations.length + schedule.faults.length;
+    this.#pendingMax = scheduled + schedule.nodes * PENDING_MAX;
     const nodes = nodeIds(schedule.nodes);
     this.network = new Network(this.events, schedule.seed);
     this.tracer = new Tracer(this.events, nodes, withTrace);
@@ -107,8 +115,9 @@ export class Simulation {
   /** Nothing is broken yet; an exchange that feeds itself would otherwise never end. */
   #goesOn(): boolean {
     if (this.#violation !== null) return false;
-    if (this.events.count <= this.#eventsMax) return true;
-    const message = `${this.events.count} events, and no end`;
+    const { count, pending } = this.events;
+    if (count <= this.#eventsMax && pending <= this.#pendingMax) return true;
+    const message = `${count} events so far, ${pending} under way, and no end`;
     this.#violated(PROPERTIES.boundedWork.name, message);
     return false;
   }
@@ -314,7 +323,10 @@ export class Simulation {
       return { kind: 'vacuous', reason: 'the links lose messages, and none was lost' };
     }
     const { operationsOk } = this.#coverage();
-    if (this.schedule.operations.length > 0 && operationsOk * 2 < this.clients.history.length) {
+    if (
+      this.schedule.operations.length > 0 &&
+      operationsOk < this.clients.history.length * SERVED_SHARE_MIN
+    ) {
       const reason = `${operationsOk} of ${this.clients.history.length} operations were served`;
       return { kind: 'vacuous', reason };
     }

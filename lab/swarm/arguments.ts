@@ -3,15 +3,17 @@
  * checked. Nothing is read or written here but the words themselves.
  */
 import { Command, CommanderError, Option } from 'commander';
+import { MUTANTS } from '../mutants/catalogue.ts';
 import { PROFILES, type Profile } from '../sim/profiles.ts';
 import { numberAllowed, parseNumber } from '../sweep/factors.ts';
 import { mistake, oneLine, UserError } from '../sweep/user-error.ts';
 import { parseSeeds, SEEDS_ALLOWED, type SeedRange } from './seeds.ts';
 
-/** Where a schedule comes from. */
-export type Source =
+/** Where a schedule comes from, and the bug of the zoo that is planted in the source, if any. */
+export type Source = { readonly mutant?: string } & (
   | { readonly kind: 'seed'; readonly seed: number; readonly profile: Profile }
-  | { readonly kind: 'file'; readonly path: string };
+  | { readonly kind: 'file'; readonly path: string }
+);
 
 export type SingleRequest = {
   readonly kind: 'single';
@@ -52,7 +54,7 @@ const FROM_THE_FIRST: readonly SeedRange[] = [{ from: 1, to: null }];
 const UNITS_MS: Readonly<Record<string, number>> = { s: 1000, m: 60_000, h: 3_600_000 };
 const SPAN_ALLOWED = 'a time such as 90s, 10m or 1.5h, up to 24h';
 /** What is about one run, and so has no part in a swarm. */
-const OF_ONE_RUN = ['trace', 'history', 'save', 'shrink'] as const;
+const OF_ONE_RUN = ['mutant', 'trace', 'history', 'save', 'shrink'] as const;
 
 const EXAMPLES = `
 Examples:
@@ -64,6 +66,7 @@ Examples:
   npm run sim -- --seed 7 --shrink                 a failure made small, with pictures
   npm run sim -- --seed 7 --save schedule.json     to edit, and then:
   npm run sim -- --schedule schedule.json --history history.ndjson
+  npm run sim -- --seed 7 --mutant quorum-of-half  with a bug planted
 
 A seed and a profile are a run: the same two give the same events on every machine,
 as their trace hash shows.
@@ -114,6 +117,7 @@ function options(): Option[] {
     once(new Option('--seeds <list>', `many runs: ${SEEDS_ALLOWED}`)).conflicts([...OF_ONE_RUN]),
     once(new Option('--for <time>', `many runs, for so long: ${SPAN_ALLOWED}`)),
     once(new Option('--profile <name>', `${profiles} (else ${PROFILE_DEFAULT})`)),
+    once(new Option('--mutant <name>', 'plant a known bug of Raft before a run: see the README')),
     once(new Option('--threads <count>', 'that many runs share (else one per core)')),
   ];
   const show = [
@@ -170,10 +174,18 @@ function requestOf(values: Values): Request {
 const FOR = 'allowed: --for alone, with --seeds or with --shrink';
 
 function sourceOf(values: Values, profile: Profile): Source | undefined {
+  const planted = mutantOf(values.mutant);
   const path = pathOf('--schedule', values.schedule);
-  if (path !== undefined) return { kind: 'file', path };
+  if (path !== undefined) return { kind: 'file', path, ...planted };
   const seed = numberOf('--seed', values.seed, SEED_BOUNDS);
-  return seed === undefined ? undefined : { kind: 'seed', seed, profile };
+  return seed === undefined ? undefined : { kind: 'seed', seed, profile, ...planted };
+}
+
+function mutantOf(value: string | boolean | undefined): { mutant?: string } {
+  if (typeof value !== 'string') return {};
+  const names = MUTANTS.map(({ name }) => name);
+  if (!names.includes(value)) throw mistake('--mutant', value, names.join(', '));
+  return { mutant: value };
 }
 
 function refuseFlagsOfOneRun(values: Values): void {

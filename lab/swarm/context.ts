@@ -27,7 +27,8 @@ export type Context = {
   /** The commit checked out; `null` where there is none. */
   commit(): string | null;
   nowMs(): number;
-  simulator(): Promise<Simulator>;
+  /** With a bug of the zoo planted in the source, if one is named. */
+  simulator(mutant?: string): Promise<Simulator>;
   /** `undefined`: as many threads as there are cores. */
   pool(threads: number | undefined): Promise<Pool>;
   interruption(): { signal: AbortSignal; release(): void };

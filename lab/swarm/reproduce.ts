@@ -7,7 +7,8 @@ export function commandOf(source: Source, ...flags: readonly string[]): string {
     source.kind === 'file'
       ? ['--schedule', quoted(source.path)]
       : ['--seed', String(source.seed), '--profile', source.profile];
-  return ['npm run sim --', ...named, ...flags].join(' ');
+  const planted = source.mutant === undefined ? [] : ['--mutant', source.mutant];
+  return ['npm run sim --', ...named, ...planted, ...flags].join(' ');
 }
 
 /** With the commit as a comment, since on another one a seed is another run. */

@@ -25,7 +25,7 @@ const BREATH_MS = 50;
 export async function shrinkRun(
   context: Context,
   simulator: Simulator,
-  schedule: Schedule,
+  { schedule, mutant }: { schedule: Schedule; mutant: string | undefined },
   forMs: number,
 ): Promise<number> {
   const { stdout, resultsDirectory } = context;
@@ -49,7 +49,7 @@ export async function shrinkRun(
     ...labelled('verdict', verdictText(result.verdict), columns),
     ...labelled('trace hash', result.traceHash, columns),
     ...labelled('written', `${shownPath(directory)}: ${files.join(', ')}`, columns),
-    reproduceLine({ kind: 'file', path }, context.commit()),
+    reproduceLine({ kind: 'file', path, ...(mutant && { mutant }) }, context.commit()),
   ];
   stdout.write(`${lines.join('\n')}\n`);
   return interrupted ? EXIT_INTERRUPTED : EXIT_FAILED;

@@ -11,7 +11,7 @@ import { resultText, scheduleText } from './run-text.ts';
 /** Runs the schedule of a request, shows and writes what was asked for, returns the exit status. */
 export async function singleRun(context: Context, request: SingleRequest): Promise<number> {
   const { source, shrinkMs } = request;
-  const simulator = await context.simulator();
+  const simulator = await context.simulator(source.mutant);
   const schedule = scheduleFrom(source, simulator);
   if (request.save !== undefined) writeText('--save', request.save, formatSchedule(schedule));
   const told = request.json ? context.stderr : context.stdout;
@@ -27,7 +27,7 @@ export async function singleRun(context: Context, request: SingleRequest): Promi
   const { kind } = result.verdict;
   if (shrinkMs !== undefined && kind === 'violation') {
     const { shrinkRun } = await import('./shrink-run.ts');
-    return shrinkRun(context, simulator, schedule, shrinkMs);
+    return shrinkRun(context, simulator, { schedule, mutant: source.mutant }, shrinkMs);
   }
   if (shrinkMs !== undefined) tell(['nothing to shrink: no property was broken']);
   if (kind === 'pass') return EXIT_OK;
