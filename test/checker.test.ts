@@ -130,7 +130,7 @@ function entryFromN3(id: NodeId, term: Term, text: string): (world: World) => vo
   return (world) => {
     const state = world.start(id, { term });
     const entry: Entry = { index: 1, term, kind: 'command', command: encodeCommand(text) };
-    const head = { prevLogIndex: 0, prevLogTerm: 0, leaderCommit: 0, readRound: 0 };
+    const head = { prevLogIndex: 0, prevLogTerm: 0, leaderCommit: 0, readRound: 0, attempt: 0 };
     const effects = receive(state, 'n3', {
       kind: 'AppendEntries',
       term,

@@ -79,6 +79,7 @@ const messages: { [Kind in Message['kind']]: fc.Arbitrary<Message & { kind: Kind
       entries: fc.array(entry, { maxLength: 6 }),
       leaderCommit: integer,
       readRound: integer,
+      attempt: integer,
     },
     PLAIN,
   ),
@@ -88,6 +89,7 @@ const messages: { [Kind in Message['kind']]: fc.Arbitrary<Message & { kind: Kind
         kind: fc.constant('AppendEntriesResponse'),
         ...envelope,
         readRound: integer,
+        attempt: integer,
         success: fc.constant(true),
         matchIndex: integer,
       },
@@ -98,6 +100,7 @@ const messages: { [Kind in Message['kind']]: fc.Arbitrary<Message & { kind: Kind
         kind: fc.constant('AppendEntriesResponse'),
         ...envelope,
         readRound: integer,
+        attempt: integer,
         success: fc.constant(false),
         prevLogIndex: integer,
         hintIndex: integer,
@@ -132,6 +135,7 @@ const APPEND: AppendEntries = {
   ],
   leaderCommit: 4,
   readRound: 9,
+  attempt: 3,
 };
 
 /** The frame inside a larger buffer: a reader must heed where its view begins. */
@@ -226,8 +230,8 @@ test('frames of another version or another program are none', (t) => {
   t.is(decode(patched(5, 6), crc32), null, 'kind of message');
   t.is(decode(patched(23, 0xff, 0xff), crc32), null, 'ids that are not UTF-8');
   t.is(decode(patched(22, 200), crc32), null, 'an id longer than the frame');
-  // checksum 4, version and kind 2, sequence and term 16, ids 6, fields 36; then index and term.
-  const firstEntryKind = 4 + 2 + 16 + 6 + 36 + 16;
+  // checksum 4, version and kind 2, sequence and term 16, ids 6, fields 44; then index and term.
+  const firstEntryKind = 4 + 2 + 16 + 6 + 44 + 16;
   t.not(decode(patched(firstEntryKind, 0), crc32), null, 'the kind of the first entry is noop');
   t.is(decode(patched(firstEntryKind, 3), crc32), null, 'kind of entry');
   const frame = encode(APPEND, 1, crc32);

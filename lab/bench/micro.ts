@@ -117,6 +117,7 @@ function coreTasks(): Task[] {
           entries: [],
           leaderCommit: follower.volatile.commitIndex,
           readRound: 0,
+          attempt: 0,
         };
         step(follower, { nowUs, kind: 'message', message });
       },
@@ -157,6 +158,7 @@ function codecTasks(): Task[] {
       entries: [entry],
       leaderCommit: 1,
       readRound: 0,
+      attempt: 0,
     };
     const frame = encode(message, 1, crc32);
     const what = `AppendEntries of ${commands} put${commands === 1 ? '' : 's'}`;

@@ -273,8 +273,8 @@ const REPLICATION: readonly Mutant[] = [
     file: 'src/raft/replication.ts',
     replace: [
       {
-        find: 'onMatch(progress, message.matchIndex)',
-        with: 'onMatch(progress, progress.nextIndex - 1)',
+        find: 'onMatch(progress, message.matchIndex, message.attempt)',
+        with: 'onMatch(progress, progress.nextIndex - 1, message.attempt)',
       },
     ],
   },

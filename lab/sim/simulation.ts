@@ -31,7 +31,7 @@ const BITTEN_SHARE_MIN = 0.5;
 /** And little if fewer than this share of what clients called was served. */
 const SERVED_SHARE_MIN = 0.25;
 /** Several times what the busiest of correct runs need, for a second and node, … */
-const EVENTS_MAX = 1500;
+const EVENTS_MAX = 5000;
 /** … and at a time, for each node: messages that multiply reach it soon. */
 const PENDING_MAX = 3000;
 

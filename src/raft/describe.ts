@@ -5,6 +5,8 @@
 import { lastIndex, lastTerm, latestConfiguration } from './log.ts';
 import {
   type Answer,
+  type AppendEntries,
+  type AppendEntriesResponse,
   type Configuration,
   type Effect,
   type Entry,
@@ -36,14 +38,14 @@ export function describeMessage(message: Message, command: DescribeCommand = byL
       const list = entries === '' ? '' : ` entries=[${entries}]`;
       return (
         `${head} prev=${message.prevLogIndex}/${message.prevLogTerm}${list}` +
-        ` commit=${message.leaderCommit}${round(message.readRound)}`
+        ` commit=${message.leaderCommit}${round(message)}`
       );
     }
     case 'AppendEntriesResponse':
       return message.success
-        ? `${head} match=${message.matchIndex}${round(message.readRound)}`
+        ? `${head} match=${message.matchIndex}${round(message)}`
         : `${head} refused prev=${message.prevLogIndex}` +
-            ` hint=${message.hintIndex}/${message.hintTerm}${round(message.readRound)}`;
+            ` hint=${message.hintIndex}/${message.hintTerm}${round(message)}`;
     default:
       return unreachable(message);
   }
@@ -53,8 +55,9 @@ function granted(voteGranted: boolean): string {
   return voteGranted ? 'granted' : 'refused';
 }
 
-function round(readRound: number): string {
-  return readRound === 0 ? '' : ` round=${readRound}`;
+function round({ readRound, attempt }: AppendEntries | AppendEntriesResponse): string {
+  const tried = attempt === 0 ? '' : ` attempt=${attempt}`;
+  return readRound === 0 ? tried : ` round=${readRound}${tried}`;
 }
 
 export function describeEntry(entry: Entry, command: DescribeCommand = byLength): string {

@@ -16,6 +16,7 @@ export function createProgress(id: NodeId, lastLogIndex: Index): Progress {
     nextIndex: lastLogIndex + 1,
     inflight: [],
     probing: false,
+    attempt: 0,
     active: true,
     readRound: 0,
   };
@@ -44,11 +45,13 @@ export function onHeartbeat(progress: Progress): void {
 }
 
 /** The follower holds everything up to `matchIndex`. True if that was news. */
-export function onMatch(progress: Progress, matchIndex: Index): boolean {
+export function onMatch(progress: Progress, matchIndex: Index, attempt: number): boolean {
   const news = matchIndex > progress.matchIndex;
   if (news) progress.matchIndex = matchIndex;
   progress.nextIndex = Math.max(progress.nextIndex, progress.matchIndex + 1);
   if (progress.state === 'probe') {
+    // A late answer to the pipeline that was given up is not what the probe has asked for.
+    if (attempt !== progress.attempt) return news;
     progress.state = 'replicate';
     progress.probing = false;
     progress.nextIndex = progress.matchIndex + 1;
@@ -66,12 +69,20 @@ export function onMatch(progress: Progress, matchIndex: Index): boolean {
 /**
  * The follower refused a message that followed `prevLogIndex`; it may match up to `hintIndex`.
  * False if the refusal is stale: reordering and duplication deliver refusals that later events
- * overtook.
+ * overtook, and one gap in a pipeline has all behind it refused. If each of these began a pipeline
+ * anew, messages would multiply.
  */
-export function onReject(progress: Progress, prevLogIndex: Index, hintIndex: Index): boolean {
+export function onReject(
+  progress: Progress,
+  prevLogIndex: Index,
+  hintIndex: Index,
+  attempt: number,
+): boolean {
+  if (attempt !== progress.attempt) return false;
   if (progress.state === 'replicate') {
     if (prevLogIndex <= progress.matchIndex) return false;
     progress.state = 'probe';
+    progress.attempt++;
     progress.inflight = [];
   } else if (prevLogIndex !== progress.nextIndex - 1) {
     return false;

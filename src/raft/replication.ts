@@ -97,6 +97,7 @@ function sendAppendEntries(
       entries,
       leaderCommit: volatile.commitIndex,
       readRound: leader.readRound,
+      attempt: progress.attempt,
     },
     settings.parallelDiskWrite ? 'term' : 'log',
   );
@@ -110,11 +111,11 @@ export function handleAppendEntriesResponse(
   message: AppendEntriesResponse,
 ): void {
   if (message.success) {
-    if (onMatch(progress, message.matchIndex)) advanceCommitIndex(context, leader);
+    if (onMatch(progress, message.matchIndex, message.attempt)) advanceCommitIndex(context, leader);
   } else {
     const { log: ownLog } = context.state.persistent;
     const hint = log.lastPossibleMatch(ownLog, message.hintIndex, message.hintTerm);
-    onReject(progress, message.prevLogIndex, hint);
+    onReject(progress, message.prevLogIndex, hint, message.attempt);
   }
   sendEntries(context, leader, progress);
 }
@@ -199,6 +200,7 @@ function respond(context: Context, message: AppendEntries, matchIndex: Index): v
       to: message.from,
       term: persistent.currentTerm,
       readRound: message.readRound,
+      attempt: message.attempt,
       success: true,
       // A heartbeat is answered at once, so it may vouch only for what is durable already.
       matchIndex: withEntries ? matchIndex : Math.min(matchIndex, volatile.persistedIndex),
@@ -220,6 +222,7 @@ function refuse(context: Context, message: AppendEntries): void {
     to: message.from,
     term: persistent.currentTerm,
     readRound: message.readRound,
+    attempt: message.attempt,
     success: false,
     prevLogIndex: message.prevLogIndex,
     hintIndex,
@@ -242,6 +245,7 @@ export function refuseStaleAppendEntries(
     // It speaks of this term, in which its receiver may lead by the time it arrives: what it says
     // of rounds and logs of an earlier term must mean nothing there.
     readRound: 0,
+    attempt: 0,
     success: false,
     prevLogIndex: 0,
     hintIndex: 0,

@@ -105,11 +105,14 @@ export type AppendEntries = Envelope & {
    * §6.4: the latest read round; a response with the same number confirms the leader's authority.
    */
   readonly readRound: number;
+  /** The sender's count of returns to probing (`Progress`); a response carries the same number. */
+  readonly attempt: number;
 };
 
 export type AppendEntriesResponse = Envelope & {
   readonly kind: 'AppendEntriesResponse';
   readonly readRound: number;
+  readonly attempt: number;
 } & (
     | { readonly success: true; readonly matchIndex: Index }
     /**
@@ -192,6 +195,11 @@ export type Progress = {
   inflight: Index[];
   /** A probe is under way; the next one waits for its response or a heartbeat. */
   probing: boolean;
+  /**
+   * How often a pipeline has been given up for a probe. What the messages of an earlier one are
+   * answered says nothing about this one, but for what they say is durable.
+   */
+  attempt: number;
   /** Heard from since the last quorum check (§6.2). */
   active: boolean;
   /** Highest read round it has acknowledged (§6.4). */

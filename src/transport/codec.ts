@@ -39,8 +39,8 @@ const FIELDS_BYTES: Readonly<Record<Message['kind'], number>> = {
   PreVoteResponse: 9,
   RequestVote: 16,
   RequestVoteResponse: 1,
-  AppendEntries: 36,
-  AppendEntriesResponse: 33,
+  AppendEntries: 44,
+  AppendEntriesResponse: 41,
 };
 /** Index, term, kind and length of an entry. */
 const ENTRY_BYTES = 8 + 8 + 1 + 4;
@@ -135,10 +135,12 @@ function writeFields(writer: Writer, message: Message): void {
       writer.f64(message.prevLogTerm);
       writer.f64(message.leaderCommit);
       writer.f64(message.readRound);
+      writer.f64(message.attempt);
       writer.u32(message.entries.length);
       break;
     case 'AppendEntriesResponse':
       writer.f64(message.readRound);
+      writer.f64(message.attempt);
       writer.u8(message.success ? 1 : 0);
       writer.f64(message.success ? message.matchIndex : message.prevLogIndex);
       writer.f64(message.success ? 0 : message.hintIndex);
@@ -174,6 +176,7 @@ function readAppendEntries(reader: Reader, { from, to, term }: Envelope): Append
   const prevLogTerm = reader.f64();
   const leaderCommit = reader.f64();
   const readRound = reader.f64();
+  const attempt = reader.f64();
   const count = reader.u32();
   const entries: Entry[] = [];
   for (let i = 0; i < count; i++) {
@@ -192,16 +195,18 @@ function readAppendEntries(reader: Reader, { from, to, term }: Envelope): Append
     entries,
     leaderCommit,
     readRound,
+    attempt,
   };
 }
 
 function readAppendEntriesResponse(reader: Reader, envelope: Envelope): AppendEntriesResponse {
   const readRound = reader.f64();
+  const attempt = reader.f64();
   const success = reader.u8() === 1;
   const index = reader.f64();
   const hintIndex = reader.f64();
   const hintTerm = reader.f64();
-  const head = { kind: 'AppendEntriesResponse', ...envelope, readRound } as const;
+  const head = { kind: 'AppendEntriesResponse', ...envelope, readRound, attempt } as const;
   return success
     ? { ...head, success, matchIndex: index }
     : { ...head, success, prevLogIndex: index, hintIndex, hintTerm };

@@ -160,7 +160,12 @@ export function acknowledge(
 ): Effect[] {
   const term = state.persistent.currentTerm;
   const kind = 'AppendEntriesResponse';
-  return receive(state, from, { kind, term, success: true, matchIndex, readRound }, nowUs);
+  return receive(
+    state,
+    from,
+    { kind, term, success: true, matchIndex, readRound, attempt: 0 },
+    nowUs,
+  );
 }
 
 /** A leader of `term` sends what follows `prevLogIndex`, the entries given by their terms. */
@@ -182,7 +187,16 @@ export function append(
   return receive(
     state,
     from,
-    { kind: 'AppendEntries', term, prevLogIndex, prevLogTerm, entries, leaderCommit, readRound },
+    {
+      kind: 'AppendEntries',
+      term,
+      prevLogIndex,
+      prevLogTerm,
+      entries,
+      leaderCommit,
+      readRound,
+      attempt: 0,
+    },
     nowUs,
   );
 }

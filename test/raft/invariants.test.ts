@@ -59,6 +59,7 @@ const acknowledgement = (term: number, after: 'term' | 'log' = 'log'): Effect =>
     success: true,
     matchIndex: 1,
     readRound: 0,
+    attempt: 0,
   },
 });
 

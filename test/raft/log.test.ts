@@ -130,26 +130,41 @@ test('a probe is one message; the first match opens the window', (t) => {
   t.true(mayAppend(progress, 2));
   onSent(progress, 6);
   t.false(mayAppend(progress, 2));
-  t.true(onMatch(progress, 6));
+  t.true(onMatch(progress, 6, 0));
   t.like(progress, { state: 'replicate', matchIndex: 6, nextIndex: 7 });
   onSent(progress, 8);
   onSent(progress, 9);
   t.false(mayAppend(progress, 2));
   t.deepEqual(progress.inflight, [8, 9]);
-  t.true(onMatch(progress, 8));
+  t.true(onMatch(progress, 8, 0));
   t.deepEqual(progress.inflight, [9]);
-  t.false(onMatch(progress, 7), 'an older acknowledgement is no news');
+  t.false(onMatch(progress, 7, 0), 'an older acknowledgement is no news');
   t.is(progress.matchIndex, 8);
 });
 
 test('stale refusals are ignored, fresh ones go back, never below what matches', (t) => {
   const progress = createProgress('n2', 5);
-  t.false(onReject(progress, 3, 2), 'a probe that was not the last');
-  t.true(onReject(progress, 5, 3));
+  t.false(onReject(progress, 3, 2, 0), 'a probe that was not the last');
+  t.true(onReject(progress, 5, 3, 0));
   t.is(progress.nextIndex, 4);
-  onMatch(progress, 3);
+  onMatch(progress, 3, 0);
   onSent(progress, 6);
-  t.false(onReject(progress, 3, 1), 'what is below matchIndex is known to be there');
-  t.true(onReject(progress, 6, 1));
+  t.false(onReject(progress, 3, 1, 0), 'what is below matchIndex is known to be there');
+  t.true(onReject(progress, 6, 1, 0));
   t.like(progress, { state: 'probe', nextIndex: 4, inflight: [] });
+});
+
+test('the refusals of a pipeline that was given up do not give up the next one', (t) => {
+  const progress = createProgress('n2', 5);
+  onMatch(progress, 5, 0);
+  for (const sent of [6, 7, 8]) onSent(progress, sent);
+  // The first of three was overtaken: the two behind it are refused, and only one refusal counts.
+  t.true(onReject(progress, 6, 5, 0));
+  t.like(progress, { state: 'probe', nextIndex: 6, attempt: 1 });
+  onSent(progress, 6);
+  t.false(onReject(progress, 7, 5, 0));
+  t.true(onMatch(progress, 6, 0), 'what a late answer says is durable counts');
+  t.is(progress.state, 'probe', 'but the probe has not been answered');
+  t.true(onMatch(progress, 8, 1));
+  t.like(progress, { state: 'replicate', matchIndex: 8, nextIndex: 9 });
 });

@@ -356,7 +356,7 @@ test('"a leader never overwrites or deletes entries in its own log"', (t) => {
   const { nowUs } = elect(leader);
   const before = termsOf(leader);
   for (const hintIndex of [0, 1, 2]) {
-    const refusal = { prevLogIndex: 2, hintIndex, hintTerm: 1, readRound: 0 } as const;
+    const refusal = { prevLogIndex: 2, hintIndex, hintTerm: 1, readRound: 0, attempt: 0 } as const;
     const term = leader.persistent.currentTerm;
     receive(
       leader,

@@ -179,7 +179,7 @@ export class NodeRig {
     const { term } = this;
     const kind = 'AppendEntriesResponse';
     for (const peer of from)
-      this.receive(peer, { kind, term, success: true, matchIndex, readRound });
+      this.receive(peer, { kind, term, success: true, matchIndex, readRound, attempt: 0 });
   }
 
   /** AppendEntries from the leader of a term; `terms` are those of its entries. */
@@ -196,7 +196,7 @@ export class NodeRig {
       return { index: prevLogIndex + 1 + i, term: entryTerm, kind: 'command', command };
     });
     const kind = 'AppendEntries';
-    const fields = { prevLogIndex, prevLogTerm, entries, leaderCommit, readRound: 0 };
+    const fields = { prevLogIndex, prevLogTerm, entries, leaderCommit, readRound: 0, attempt: 0 };
     this.receive(from, { kind, term, ...fields });
   }
 
