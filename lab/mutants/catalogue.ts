@@ -153,6 +153,25 @@ const ELECTIONS: readonly Mutant[] = [
     ],
   },
   {
+    name: 'stale-response-accepted',
+    what: 'Responses of an earlier term are taken for answers to requests of this one.',
+    knownFrom: "§3.3, figure 3.1; Students' Guide to Raft (Gjengset, 2016), term confusion",
+    file: 'src/raft/raft.ts',
+    replace: [
+      {
+        find:
+          "    case 'AppendEntriesResponse':\n" +
+          "    case 'RequestVoteResponse':\n" +
+          '      return true;\n' +
+          "    case 'PreVote':\n",
+        with:
+          "    case 'AppendEntriesResponse':\n" +
+          "    case 'RequestVoteResponse':\n" +
+          "    case 'PreVote':\n",
+      },
+    ],
+  },
+  {
     name: 'stale-vote-counted',
     what: 'A vote that was given in an earlier term counts in the present election.',
     knownFrom: '§3.3; ktoso/akka-raft#46, andreev-io/little-raft#44',
