@@ -186,9 +186,16 @@ type Seen = {
 };
 
 /** What a server's messages have promised; it outlives its crashes. */
-type Told = { term: Term; vouchedTerm: Term; vouched: Index };
+type Told = { term: Term; vouched: Index };
 
 type Committed = { readonly entry: Entry; readonly term: Term };
+/** A leader's log at its election ended so. */
+type Election = {
+  readonly id: NodeId;
+  readonly term: Term;
+  readonly lastIndex: Index;
+  readonly lastTerm: Term;
+};
 type Known = { readonly entry: Entry; readonly previousTerm: Term };
 
 export class Checker {
@@ -197,6 +204,7 @@ export class Checker {
   readonly #seen = new Map<NodeId, Seen>();
   readonly #told = new Map<NodeId, Told>();
   readonly #leaders = new Map<Term, NodeId>();
+  readonly #elections: Election[] = [];
   /** By term, who voted for whom. */
   readonly #votes = new Map<Term, Map<NodeId, NodeId>>();
   /** By index less 1: every entry any server ever had there, by term. */
@@ -229,10 +237,14 @@ export class Checker {
         fail('monotonicTerm', `${id} starts in term ${currentTerm} and was in term ${told.term}`);
       }
       const last = lastIndex(persistent.log);
-      // Only the leader of a later term may have had it cut.
-      if (currentTerm === told.vouchedTerm && last < told.vouched) {
+      if (last < told.vouched) {
         const has = `has vouched for ${told.vouched}`;
         fail('acknowledgedLossRefused', `${id} starts with ${last} entries and ${has}`);
+      }
+      const vote = this.#votes.get(currentTerm)?.get(id);
+      if (vote !== undefined && vote !== votedFor) {
+        const has = `starts with a vote for ${votedFor ?? 'nobody'}`;
+        fail('oneVotePerTerm', `${id} voted for ${vote} in term ${currentTerm} and ${has}`);
       }
     }
     this.#seen.set(id, {
@@ -260,6 +272,11 @@ export class Checker {
         if (led && truncateFrom !== null) {
           fail('leaderAppendOnly', `${state.id} leads and cuts its log from ${truncateFrom} on`);
         }
+        const told = this.#told.get(state.id);
+        // A later leader has it removed: what was vouched for to an earlier one need not last.
+        if (told !== undefined && truncateFrom !== null) {
+          told.vouched = Math.min(told.vouched, truncateFrom - 1);
+        }
         for (const entry of entries) this.#matchLog(state, entry);
       } else if (effect.kind === 'apply') {
         for (const entry of effect.entries) this.#apply(state.id, seen, entry);
@@ -270,6 +287,10 @@ export class Checker {
     if (volatile.commitIndex > seen.commitIndex) {
       if (role.kind === 'leader') this.#commit(state, seen.commitIndex);
       else this.#followCommit(state, seen.commitIndex);
+    }
+    if (seen.applied > Math.min(volatile.commitIndex, this.#committed.length)) {
+      const known = `${volatile.commitIndex} is committed as far as it knows`;
+      fail('stateMachineSafety', `${state.id} has applied entry ${seen.applied}, where ${known}`);
     }
     seen.role = role;
     seen.currentTerm = persistent.currentTerm;
@@ -289,7 +310,7 @@ export class Checker {
     }
     let told = this.#told.get(from);
     if (told === undefined) {
-      told = { term: 0, vouchedTerm: 0, vouched: 0 };
+      told = { term: 0, vouched: 0 };
       this.#told.set(from, told);
     }
     told.term = Math.max(told.term, term);
@@ -298,11 +319,11 @@ export class Checker {
       this.#vote(from, term, message.to, durable);
     } else if (message.kind === 'AppendEntriesResponse' && message.success) {
       const { matchIndex } = message;
-      if (term > told.vouchedTerm) told.vouched = 0;
-      if (term >= told.vouchedTerm) told.vouched = Math.max(told.vouched, matchIndex);
-      told.vouchedTerm = Math.max(told.vouchedTerm, term);
       // Once its disk is a term further, a new leader may have cut what was promised to the old.
-      if (durable.currentTerm === term) this.#vouch(from, term, matchIndex, durable);
+      if (durable.currentTerm === term) {
+        told.vouched = Math.max(told.vouched, matchIndex);
+        this.#vouch(from, term, matchIndex, durable);
+      }
     }
   }
 
@@ -410,6 +431,12 @@ export class Checker {
       fail('electionSafety', `${id} and ${other} are leaders of term ${currentTerm}`);
     }
     this.#leaders.set(currentTerm, id);
+    this.#elections.push({
+      id,
+      term: currentTerm,
+      lastIndex: lastIndex(log),
+      lastTerm: termAt(log, lastIndex(log)) ?? 0,
+    });
     // Its own vote may have reached no one else.
     const votes = new Set([id]);
     for (const [voter, candidate] of this.#votes.get(currentTerm) ?? []) {
@@ -444,6 +471,7 @@ export class Checker {
       this.#committed.push({ entry, term: state.persistent.currentTerm });
     }
     const { term } = entryAt(state, commitIndex);
+    this.#checkLaterLeaders(state, commitIndex, term);
     let holders = 0;
     for (const { entries } of this.#durable.values()) {
       if (entries[commitIndex - 1]?.term === term) holders++;
@@ -452,6 +480,30 @@ export class Checker {
       const where = `it is on ${holders} disks of ${this.#durable.size}`;
       fail('committedIsDurable', `${state.id} commits entry ${commitIndex}, ${where}`);
     }
+  }
+
+  /** A leader that others have left commits: those who lead later terms must have it. */
+  #checkLaterLeaders({ id, persistent }: RaftState, index: Index, term: Term): void {
+    for (let i = this.#elections.length - 1; i >= 0; i--) {
+      const election = this.#elections[i] as Election;
+      if (election.term <= persistent.currentTerm) continue;
+      if (this.#termAt(election, index) === term) continue;
+      fail(
+        'leaderCompleteness',
+        `${id} of term ${persistent.currentTerm} commits entry ${index} of term ${term}, ` +
+          `which ${election.id} did not have when it came to lead term ${election.term}`,
+      );
+    }
+  }
+
+  /** The term at an index of a log that ended so; each entry knows the one before it. */
+  #termAt({ lastIndex: end, lastTerm }: Election, index: Index): Term | undefined {
+    if (index > end) return undefined;
+    let term: Term | undefined = lastTerm;
+    for (let at = end; at > index && term !== undefined; at--) {
+      term = this.#entries[at - 1]?.get(term)?.previousTerm;
+    }
+    return term;
   }
 
   #followCommit(state: RaftState, from: Index): void {

@@ -26,7 +26,8 @@ export function formatSchedule(schedule: Schedule): string {
  * line, the field, what was expected and what came; `name` is that of the file.
  */
 export function parseSchedule(text: string, name: string): Schedule {
-  const value = parseJson(text, name);
+  // A byte order mark is what some editors leave, and nothing anyone sees.
+  const value = parseJson(text.replace(/^\uFEFF/, ''), name);
   try {
     checkSchedule(value);
   } catch (error) {
@@ -65,7 +66,7 @@ const STRICT = { disallowComments: true, allowTrailingComma: false };
 
 function parseJson(text: string, name: string): unknown {
   const errors: ParseError[] = [];
-  const root = parseTree(text, errors, STRICT);
+  const root = treeOf(text, errors, name);
   const [error] = errors;
   if (error !== undefined) {
     const what = printParseErrorCode(error.error).replace(/(?<=[a-z])[A-Z]/g, ' $&');
@@ -82,6 +83,16 @@ function parseJson(text: string, name: string): unknown {
     return JSON.parse(text);
   } catch (problem) {
     throw new UserError(`${name}:1: this is not JSON: ${messageOf(problem)}`);
+  }
+}
+
+/** Brackets by the ten thousand are no schedule, and more than the parser's stack can hold. */
+function treeOf(text: string, errors: ParseError[], name: string): Node | undefined {
+  try {
+    return parseTree(text, errors, STRICT);
+  } catch (error) {
+    if (!(error instanceof RangeError)) throw error;
+    throw new UserError(`${name}:1: this is nested too deeply; expected is a schedule`);
   }
 }
 

@@ -84,8 +84,8 @@ function scheduleRules(schedule: Schedule): Rules<Schedule> {
     ),
     clients: record<Schedule['clients']>({
       count: whole(1, CLIENTS_MAX),
-      requestTimeoutMs: milliseconds(),
-      retryMs: milliseconds(),
+      requestTimeoutMs: milliseconds(10),
+      retryMs: milliseconds(1),
     }),
     durationMs: milliseconds(),
     faults: list(faultAction(schedule)),
@@ -93,7 +93,7 @@ function scheduleRules(schedule: Schedule): Rules<Schedule> {
     recovery: record<Recovery>({
       core: all(list(nodeOf(schedule)), distinct, majorityOf(schedule)),
       others: oneOf(['healed', 'cutOff']),
-      boundMs: milliseconds(),
+      boundMs: milliseconds(1000),
     }),
   };
 }

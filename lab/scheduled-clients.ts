@@ -2,7 +2,7 @@
  * The clients of a schedule, whichever host runs it: each calls what is listed for it, in order and
  * two at a time, and what it asked and was told becomes the history of the run.
  */
-import type { Operation, Result } from '../src/command.ts';
+import type { Operation, OperationKind, Result } from '../src/command.ts';
 import { acknowledge } from './acknowledged.ts';
 import type { Outcome } from './cluster.ts';
 import type { HistoryOperation, HistoryResult } from './history.ts';
@@ -102,7 +102,7 @@ export class ScheduledClients {
   }
 
   #note(record: Writable<HistoryOperation>, outcome: Outcome, requestNumber: number): void {
-    const result = outcome.kind === 'ok' ? historyResult(outcome.result) : null;
+    const result = outcome.kind === 'ok' ? historyResult(record.op, outcome.result) : null;
     // An answer that the session no longer keeps: it was executed once, or not at all.
     if (outcome.kind === 'unknown' || (outcome.kind === 'ok' && result === null)) return;
     record.return = this.#nowNs();
@@ -113,16 +113,20 @@ export class ScheduledClients {
   }
 }
 
-function historyResult({ status, value }: Result): HistoryResult | null {
+/** What a client learns; a put, and a create or cas that succeeds, find nothing. */
+function historyResult(op: OperationKind, { status, value }: Result): HistoryResult | null {
   switch (status) {
     case 'ok':
+      if (op === 'put' || op === 'create' || op === 'cas') return { status };
+      break;
     case 'notFound':
     case 'alreadyExists':
     case 'mismatch':
-      return { status, value: value === null ? null : textDecoder.decode(value) };
+      break;
     default:
       return null;
   }
+  return { status, value: value === null ? null : textDecoder.decode(value) };
 }
 
 /** UTF-8. Most keys and values are short and plain, for which a loop is faster than an encoder. */

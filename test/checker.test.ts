@@ -241,7 +241,7 @@ const CASES: readonly Case[] = [
     },
     broken(world) {
       committed(world);
-      world.elect(world.start('n3', { term: 3 }));
+      world.elect(world.start('n3', { term: 3, vote: 'n1' }));
     },
     says: 'n3 leads term 4 with one of term 4 at 1, where one of term 3 is committed',
   },
@@ -264,6 +264,43 @@ const CASES: readonly Case[] = [
       world.elect(world.start('n3', { entries: [NOOP], term: 6 }));
     },
     says: 'n3 leads term 7 with nothing at 4, where one of term 5 is committed',
+  },
+  {
+    property: 'leaderCompleteness',
+    what: 'a leader that others have left commits what a leader of a later term lacks',
+    legal(world) {
+      const n1 = world.start('n1', { term: 2 });
+      const nowUs = world.elect(n1, 'n2');
+      world.saw(n1, persistAll(n1, nowUs));
+      world.save(n1);
+      world.disk('n2').entries = n1.persistent.log.entries.slice();
+      world.elect(world.start('n3', { entries: [NOOP], term: 3 }), 'n2');
+      world.saw(n1, acknowledge(n1, 'n2', 1, nowUs));
+    },
+    broken(world) {
+      const n1 = world.start('n1', { term: 2 });
+      const nowUs = world.elect(n1, 'n2');
+      world.saw(n1, persistAll(n1, nowUs));
+      world.save(n1);
+      world.disk('n2').entries = n1.persistent.log.entries.slice();
+      world.elect(world.start('n3', { term: 3 }), 'n2');
+      world.saw(n1, acknowledge(n1, 'n2', 1, nowUs));
+    },
+    says: 'n1 of term 3 commits entry 1 of term 3, which n3 did not have when it came to lead term 4',
+  },
+  {
+    property: 'stateMachineSafety',
+    what: 'an entry is applied that nobody has committed',
+    legal(world) {
+      committed(world);
+      const n2 = world.start('n2', { entries: [NOOP] });
+      world.saw(n2, append(n2, 'n1', { term: 3, prev: [1, 3], commit: 1 }));
+    },
+    broken(world) {
+      const n2 = world.start('n2', { entries: [NOOP] });
+      world.saw(n2, [{ kind: 'apply', entries: [NOOP] }]);
+    },
+    says: 'n2 has applied entry 1, where 0 is committed as far as it knows',
   },
   {
     property: 'stateMachineSafety',
@@ -425,7 +462,7 @@ const CASES: readonly Case[] = [
       world.start('n1', { term: 5, vote: 'n3' });
       world.sent('n1', 'n3', vote(5));
     },
-    says: 'n1 votes for n2 and for n3 in term 5',
+    says: 'n1 voted for n2 in term 5 and starts with a vote for n3',
   },
   {
     property: 'oneVotePerTerm',
@@ -442,7 +479,7 @@ const CASES: readonly Case[] = [
       world.start('n1', { term: 5, vote: 'n2' });
       world.sent('n1', 'n2', vote(5));
     },
-    says: 'n1 votes for n1 and for n2 in term 5',
+    says: 'n1 voted for n1 in term 5 and starts with a vote for n2',
   },
   {
     property: 'persistedBeforePromised',
@@ -534,8 +571,9 @@ const CASES: readonly Case[] = [
     property: 'acknowledgedLossRefused',
     what: 'a server starts without what it has vouched for; in a later term it may have been cut',
     legal(world) {
-      world.start('n1', { entries: entriesOf([1, 1]) });
+      const n1 = world.start('n1', { entries: entriesOf([1, 1]) });
       world.sent('n1', 'n2', vouch(1, 2));
+      world.saw(n1, append(n1, 'n2', { term: 2, prev: [1, 1], terms: [2] }));
       world.start('n1', { entries: entriesOf([1]), term: 2 });
     },
     broken(world) {

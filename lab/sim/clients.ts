@@ -2,7 +2,7 @@
  * The clients of a simulated cluster: each has its own sockets to all nodes, so that two of them
  * may take different nodes for the leader.
  */
-import { type Operation, RecordWriter, STATUSES } from '../../src/command.ts';
+import { OPERATION_KINDS, type Operation, RecordWriter, STATUSES } from '../../src/command.ts';
 import type { Client, Node } from '../../src/node.ts';
 import type { NodeId } from '../../src/raft/types.ts';
 import { decodeRequest, encodeResponse } from '../../src/transport/client-frame.ts';
@@ -99,9 +99,13 @@ class SimulatedClient implements SingleClient {
     const { tracer } = this.#surroundings;
     const text = (): string => `${this.#name} ${describeOperation(operation)}`;
     const code = this.#number * CODES;
-    tracer.noted(code, () => `${text()} called`);
+    const { key, value, expected } = operation;
+    const kind = OPERATION_KINDS.indexOf(operation.kind);
+    tracer.noted(code * CODES + kind, [key, value, expected], () => `${text()} called`);
     this.#client.call(client, operation, (outcome, requestNumber) => {
-      tracer.noted(code + codeOf(outcome), () => `${text()} -> ${describeOutcome(outcome)}`);
+      const found = outcome.kind === 'ok' ? outcome.result.value : null;
+      const told = (): string => `${text()} -> ${describeOutcome(outcome)}`;
+      tracer.noted((code + codeOf(outcome)) * CODES + CODES - 1, [found], told);
       done(outcome, requestNumber);
     });
     this.#client.flush();

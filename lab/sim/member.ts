@@ -69,6 +69,8 @@ export class Member {
   readonly #diskRng: RandomState;
   #storage: MemoryStorage | null = null;
   #started = false;
+  /** The write under way, or the last one, found the disk full. */
+  #refused = false;
   /** What came while the node stood still, in order. */
   #waiting: (() => void)[] = [];
   /** On the node's own clock; infinite if nothing is awaited. */
@@ -194,6 +196,7 @@ export class Member {
       );
       if (this.slowerByMs > 0) this.writesSlowed++;
       if (this.full) this.writesRefused++;
+      this.#refused = this.full;
       const outcome = this.full ? 'full' : 'durable';
       events.after(drawnUs + Math.round(this.slowerByMs * US_PER_MS), () => written(outcome));
     },
@@ -210,6 +213,8 @@ export class Member {
     // Always the same number of draws, so that one crash does not shift the next one's.
     const draw = between(this.#diskRng, 0, 999_999) / 1_000_000;
     const share = between(this.#diskRng, 0, 999_999) / 1_000_000;
+    // For what has no room nothing reaches the disk.
+    if (this.#refused) return { kind: 'lost' };
     if (draw < torn) return { kind: 'torn', share };
     return { kind: draw < torn + late ? 'whole' : 'lost' };
   }

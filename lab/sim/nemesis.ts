@@ -161,7 +161,7 @@ export class Nemesis {
       case 'diskFull':
         return this.#onNode(injection, fault, (member) => this.#fill(member));
       case 'diskCorrupt':
-        return this.#onNode(injection, fault, (member) => this.#corrupt(injection, member));
+        return this.#onNode(injection, fault, (member) => this.#corrupt(member));
       case 'heal':
         injection.bit = this.#bands.size > 0;
         this.#cluster.tracer.happened('heal all');
@@ -207,7 +207,7 @@ export class Nemesis {
 
   #jump(injection: Injection, member: Member, fault: { jumpMs: number }): () => boolean {
     const { events } = this.#cluster;
-    injection.bit = member.isUp;
+    injection.bit = member.isUp && fault.jumpMs !== 0;
     member.clock.jump(events.nowUs, Math.round(fault.jumpMs * US_PER_MS));
     member.rearm();
     return () => false;
@@ -251,14 +251,14 @@ export class Nemesis {
     };
   }
 
-  #corrupt(injection: Injection, member: Member): (() => boolean) | null {
+  #corrupt(member: Member): (() => boolean) | null {
     const { disk } = member;
     const unit = between(this.#rng, 0, Math.max(0, disk.unitCount - 1));
     const bit = between(this.#rng, 0, 0xffff);
     if (disk.unitCount === 0) return null;
     disk.corrupt(unit, bit);
-    injection.bit = true;
-    return () => false;
+    // Nobody knows before the disk is read.
+    return () => member.state === 'lost' || !disk.isDamaged;
   }
 
   // ---- Links ------------------------------------------------------------------------------------
@@ -308,13 +308,14 @@ export class Nemesis {
       });
     const sent = (): number => sum(names, (name) => network.counters(name).sent);
     const before = { touched: touched(), sent: sent() };
+    const differs = names.some((name) => network.differs(name, fault.settings));
     const restore = names.map((name) => network.change(name, fault.settings));
     const { settings } = fault;
     const slows =
       'delayMs' in settings || 'jitterMs' in settings || (settings.bytesPerSecond ?? null) !== null;
     return this.#band(injection, fault, [...new Set(pairs.flat())], () => {
       for (const undo of restore) undo();
-      return touched() > before.touched || (slows && sent() > before.sent);
+      return differs && (touched() > before.touched || (slows && sent() > before.sent));
     });
   }
 

@@ -58,6 +58,14 @@ export class Network {
     return counters.overflowed > overflowed ? 'overflowed' : 'lost';
   }
 
+  /** Whether the settings are others than those in force. */
+  differs(name: string, settings: Partial<LinkSettings>): boolean {
+    const { settings: now } = this.#link(name);
+    return (Object.keys(settings) as (keyof LinkSettings)[]).some(
+      (field) => settings[field] !== now[field],
+    );
+  }
+
   /** Changes settings on top of those in force; the returned function takes them away again. */
   change(name: string, settings: Partial<LinkSettings>): () => void {
     const link = this.#link(name);

@@ -12,6 +12,7 @@ import { MemoryDisk } from '../../src/storage/memory.ts';
 import { StorageError } from '../../src/storage/storage.ts';
 import { type Checksum, decode, encode, frameBytes } from '../../src/transport/codec.ts';
 import { Checker, CheckFailure, PROPERTIES } from '../checker.ts';
+import type { FaultAction } from '../faults.ts';
 import { nodeIds, type Schedule } from '../schedule.ts';
 import type { ScheduledClients } from '../scheduled-clients.ts';
 import type { Coverage, RunResult, Verdict, Violation } from '../verdict.ts';
@@ -99,6 +100,7 @@ export class Simulation {
     while (this.#goesOn() && events.step(endUs));
     const recoveredAfterMs = this.#violation === null ? this.#recover() : null;
     if (this.#violation === null) this.#attempt(() => checkOutcome(this));
+    for (const { id, kv } of this.members.values()) this.tracer.happened(kv.digest(), id);
     const trace = this.tracer.end();
     return {
       verdict: this.#verdict(),
@@ -314,10 +316,13 @@ export class Simulation {
 
   #verdict(): Verdict {
     if (this.#violation !== null) return { kind: 'violation', violation: this.#violation };
-    const { faultsScheduled, faultsBit, messagesDropped } = this.#coverage();
+    const { faultsScheduled, faultsBit, messagesDropped, leaderChanges } = this.#coverage();
     if (faultsBit < faultsScheduled * BITTEN_SHARE_MIN) {
       const reason = `${faultsBit} of ${faultsScheduled} faults changed anything`;
       return { kind: 'vacuous', reason };
+    }
+    if (this.schedule.faults.filter(strikesLeader).length >= 3 && leaderChanges === 0) {
+      return { kind: 'vacuous', reason: 'faults aim at the leader, and no leader was lost' };
     }
     if (this.schedule.link.loss > 0 && messagesDropped === 0) {
       return { kind: 'vacuous', reason: 'the links lose messages, and none was lost' };
@@ -360,6 +365,20 @@ export class Simulation {
       new MemoryDisk(`disk of ${id}`, this.#checksum),
       this,
     );
+  }
+}
+
+/** Meant to cost the leader its lead, whatever it comes to. */
+function strikesLeader({ fault }: FaultAction): boolean {
+  switch (fault.kind) {
+    case 'crash':
+    case 'pause':
+    case 'suspend':
+      return fault.node === 'leader';
+    case 'partition':
+      return fault.groups.some((group) => group.length === 1 && group[0] === 'leader');
+    default:
+      return false;
   }
 }
 

@@ -4,6 +4,7 @@ import { describeEffect, describeInput, describeMessage } from '../../src/raft/d
 import { lastIndex } from '../../src/raft/log.ts';
 import type { Effect, Input, Message, NodeId, RaftState, Role } from '../../src/raft/types.ts';
 import type { Trace, TracedFault, TracedMessage, TracedRole } from '../trace.ts';
+import { fnv1a } from './checksum.ts';
 import type { Events } from './events.ts';
 import { Fingerprint } from './fingerprint.ts';
 
@@ -16,6 +17,14 @@ const INPUTS: readonly Input['kind'][] = [
   'read',
   'persisted',
   'applied',
+];
+const MESSAGES: readonly Message['kind'][] = [
+  'PreVote',
+  'PreVoteResponse',
+  'RequestVote',
+  'RequestVoteResponse',
+  'AppendEntries',
+  'AppendEntriesResponse',
 ];
 const TIME_WIDTH = 12;
 const NODE_WIDTH = 3;
@@ -72,10 +81,14 @@ export class Tracer {
     this.#line(id, what);
   }
 
-  /** The same for what happens often: `text` is made only for a trace, `code` tells it apart. */
-  noted(code: number, text: () => string): void {
+  /**
+   * The same for what happens often: `text` is made only for a trace; `code` and the bytes tell it
+   * apart.
+   */
+  noted(code: number, bytes: readonly (Uint8Array | null)[], text: () => string): void {
     this.fingerprint.number(this.#events.nowUs);
     this.fingerprint.number(code);
+    for (const part of bytes) this.fingerprint.number(part === null ? -1 : fnv1a(part));
     if (this.#trace !== null) this.#line(null, text());
   }
 
@@ -90,6 +103,7 @@ export class Tracer {
 
   /** A message on its way, to be told what becomes of it; `null` when nothing is traced. */
   sent(message: Message): TracedMessage | null {
+    this.#fingerprint(message);
     if (this.#trace === null) return null;
     const traced: TracedMessage = {
       from: message.from,
@@ -103,6 +117,33 @@ export class Tracer {
     };
     this.#trace.messages.push(traced);
     return traced;
+  }
+
+  #fingerprint(message: Message): void {
+    const { fingerprint } = this;
+    const from = this.#numbers.get(message.from) ?? 0;
+    const to = this.#numbers.get(message.to) ?? 0;
+    fingerprint.number((MESSAGES.indexOf(message.kind) * 16 + from) * 16 + to);
+    fingerprint.number(message.term);
+    switch (message.kind) {
+      case 'PreVote':
+      case 'RequestVote':
+        fingerprint.number(message.lastLogIndex * 4096 + message.lastLogTerm);
+        break;
+      case 'PreVoteResponse':
+      case 'RequestVoteResponse':
+        fingerprint.number(message.voteGranted ? 1 : 0);
+        break;
+      case 'AppendEntries':
+        fingerprint.number(message.prevLogIndex * 4096 + message.prevLogTerm);
+        fingerprint.number(message.leaderCommit * 4096 + message.entries.length);
+        fingerprint.number(message.readRound * 4096 + message.attempt);
+        break;
+      case 'AppendEntriesResponse':
+        fingerprint.number(message.success ? message.matchIndex : -1 - message.hintIndex);
+        fingerprint.number(message.readRound * 4096 + message.attempt);
+        break;
+    }
   }
 
   arrived(traced: TracedMessage | null, fate: TracedMessage['fate']): void {

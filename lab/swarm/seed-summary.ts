@@ -13,7 +13,7 @@ export type SeedSummary = {
   readonly result: Pick<
     RunResult,
     'coverage' | 'events' | 'simulatedMs' | 'recoveredAfterMs' | 'traceHash'
-  >;
+  > & { readonly wallMs: number };
 };
 
 const NOTHING_COVERED: Coverage = {
@@ -33,6 +33,7 @@ const NOTHING_RUN: SeedSummary['result'] = {
   simulatedMs: 0,
   recoveredAfterMs: null,
   traceHash: '',
+  wallMs: 0,
 };
 
 /** Runs the seeds in order, up to the first that fails. */
@@ -63,8 +64,10 @@ function runSeed(
   try {
     const schedule = scheduleOf(seed);
     options = optionsOf(schedule);
+    const beganMs = performance.now();
     const { verdict, coverage, events, simulatedMs, recoveredAfterMs, traceHash } = run(schedule);
-    const result = { coverage, events, simulatedMs, recoveredAfterMs, traceHash };
+    const wallMs = performance.now() - beganMs;
+    const result = { coverage, events, simulatedMs, recoveredAfterMs, traceHash, wallMs };
     return { seed, verdict, options, result };
   } catch (error) {
     const message = error instanceof Error ? (error.stack ?? error.message) : String(error);
@@ -72,9 +75,16 @@ function runSeed(
   }
 }
 
-function optionsOf({ nodes, settings, link }: Schedule): SeedSummary['options'] {
+function optionsOf({
+  nodes,
+  settings,
+  link,
+  operations,
+  durationMs,
+}: Schedule): SeedSummary['options'] {
   return {
-    nodes: String(nodes),
+    // What a run costs depends on both.
+    nodes: `${nodes} at ${Math.round((operations.length * 1000) / durationMs)}/s`,
     preVote: onOff(settings.preVote),
     checkQuorum: onOff(settings.checkQuorum),
     stickiness: onOff(settings.leaderStickiness),

@@ -35,9 +35,16 @@ export async function shrinkRun(
   const shrunk = await shrinkWithin(context, simulator, schedule, forMs, interruption.signal);
   interruption.release();
   const interrupted = interruption.signal.aborted;
-  const small: Schedule = { ...shrunk.schedule, name: `shrunk from ${schedule.name}` };
+  const planted = mutant === undefined ? '' : ` with mutant ${mutant}`;
+  const name = `shrunk from ${schedule.name}${planted}`;
+  const small: Schedule = { ...shrunk.schedule, name };
   const result = simulator.runSchedule(small, { trace: true });
-  const directory = join(resultsDirectory, 'failures', String(schedule.seed));
+  const directory = join(
+    resultsDirectory,
+    'failures',
+    // A bug that was planted must not take the place of one that was not.
+    mutant === undefined ? String(schedule.seed) : `${schedule.seed}-${mutant}`,
+  );
   const files = writeFailure(directory, small, result);
   const path = shownPath(join(directory, SCHEDULE_FILE));
   const lines = [

@@ -100,6 +100,8 @@ function optionColumns(options: Tally['options']): Column[] {
   return [
     { head: 'option', cells: options.map(({ name, value }) => `${name} ${value}`), left: true },
     column('runs', ({ runs }) => count(runs)),
+    // Simulated seconds in a second of one thread.
+    column('sim s/s', ({ simulatedMs, wallMs }) => shortNumber(simulatedMs / wallMs)),
     column('changes/min', (totals) => shortNumber(changesPerMinute(totals))),
     column('unknown', (totals) => sharePercent(unknownShare(totals))),
     column('dropped', (totals) => sharePercent(droppedShare(totals)), 1),

@@ -31,6 +31,8 @@ export class Totals {
   runs = 0;
   events = 0;
   simulatedMs = 0;
+  /** On the threads that ran them. */
+  wallMs = 0;
   readonly coverage: { -readonly [Field in keyof Coverage]: number } = {
     faultsScheduled: 0,
     faultsBit: 0,
@@ -50,6 +52,7 @@ export class Totals {
     this.runs++;
     this.events += result.events;
     this.simulatedMs += result.simulatedMs;
+    this.wallMs += result.wallMs;
     for (const field of Object.keys(this.coverage) as (keyof Coverage)[]) {
       this.coverage[field] += result.coverage[field];
     }
