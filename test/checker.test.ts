@@ -286,7 +286,9 @@ const CASES: readonly Case[] = [
       world.elect(world.start('n3', { term: 3 }), 'n2');
       world.saw(n1, acknowledge(n1, 'n2', 1, nowUs));
     },
-    says: 'n1 of term 3 commits entry 1 of term 3, which n3 did not have when it came to lead term 4',
+    says:
+      'n1 of term 3 commits entry 1 of term 3, ' +
+      'which n3 did not have when it came to lead term 4',
   },
   {
     property: 'stateMachineSafety',

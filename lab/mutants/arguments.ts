@@ -102,7 +102,10 @@ function commandOf(): Command {
     .option('--quick', 'one search for each mutant, fewer seeds for the code as it is')
     .option('--json', 'print the result document on standard output, all else on the other');
   const valued: readonly (readonly [string, string])[] = [
-    ['--seeds <count>', `seeds of a search, at most (default ${FULL.seeds})`],
+    [
+      '--seeds <count>',
+      `seeds of a search, and of the code as it is, at most (default ${FULL.seeds})`,
+    ],
     ['--repeats <count>', `searches for each mutant, over other seeds (default ${FULL.repeats})`],
     ['--seed <number>', `the first seed of all (default ${FULL.seed})`],
     ['--profile <name>', `${PROFILES.join(', ')} (default ${FULL.profile})`],
@@ -125,12 +128,17 @@ function once(option: Option): Option {
 function requestOf(values: Values): Request {
   const base = values.quick === true ? QUICK : FULL;
   const only = typeof values.only === 'string' ? namesOf(values.only) : null;
+  const seeds = numberOf('seeds', values, SEEDS_BOUNDS);
+  const clean = base.clean.map((each) => ({
+    ...each,
+    seeds: Math.min(each.seeds, seeds ?? each.seeds),
+  }));
   const plan: Plan = {
     ...base,
     mutants: only === null ? base.mutants : base.mutants.filter((name) => only.includes(name)),
-    clean: only === null || only.includes(NO_MUTANT) ? base.clean : [],
+    clean: only === null || only.includes(NO_MUTANT) ? clean : [],
     repeats: numberOf('repeats', values, REPEATS_BOUNDS) ?? base.repeats,
-    seeds: numberOf('seeds', values, SEEDS_BOUNDS) ?? base.seeds,
+    seeds: seeds ?? base.seeds,
     seed: numberOf('seed', values, SEED_BOUNDS) ?? base.seed,
     profile: typeof values.profile === 'string' ? profileOf(values.profile) : base.profile,
   };
