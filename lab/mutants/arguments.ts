@@ -128,17 +128,16 @@ function once(option: Option): Option {
 function requestOf(values: Values): Request {
   const base = values.quick === true ? QUICK : FULL;
   const only = typeof values.only === 'string' ? namesOf(values.only) : null;
-  const seeds = numberOf('seeds', values, SEEDS_BOUNDS);
-  const clean = base.clean.map((each) => ({
-    ...each,
-    seeds: Math.min(each.seeds, seeds ?? each.seeds),
-  }));
+  const seeds = numberOf('seeds', values, SEEDS_BOUNDS) ?? base.seeds;
+  // Who asks for fewer seeds than usual means the clean code as well.
+  const most = seeds < base.seeds ? seeds : Number.POSITIVE_INFINITY;
+  const clean = base.clean.map((each) => ({ ...each, seeds: Math.min(each.seeds, most) }));
   const plan: Plan = {
     ...base,
     mutants: only === null ? base.mutants : base.mutants.filter((name) => only.includes(name)),
     clean: only === null || only.includes(NO_MUTANT) ? clean : [],
     repeats: numberOf('repeats', values, REPEATS_BOUNDS) ?? base.repeats,
-    seeds: seeds ?? base.seeds,
+    seeds,
     seed: numberOf('seed', values, SEED_BOUNDS) ?? base.seed,
     profile: typeof values.profile === 'string' ? profileOf(values.profile) : base.profile,
   };
