@@ -297,6 +297,8 @@ function flag(): Rule {
 function text(most = Number.POSITIVE_INFINITY): Rule {
   return (value, path) => {
     if (typeof value !== 'string') throw wrong(value, path, 'text');
+    // It is shown on terminals, which would take some for orders.
+    if (/\p{Cc}/u.test(value)) throw wrong(value, path, 'text without control characters');
     if (value.length > most) {
       const came = `has ${value.length} characters`;
       throw new ScheduleError(path, `${pathText(path)} ${came}; expected are at most ${most}`);

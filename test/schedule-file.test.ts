@@ -61,6 +61,11 @@ const MISTAKES: readonly (readonly [from: string, to: string, message: string])[
   ['"schemaVersion": 1', '"schemaVersion": 2', 'schemaVersion is 2; expected is 1'],
   ['"name": "test"', '"name": 7', 'name is 7; expected is text'],
   [
+    '"name": "test"',
+    '"name": "a\\u001b[2J"',
+    'name is "a\\u001b[2J"; expected is text without control characters',
+  ],
+  [
     '"seed": 1',
     '"seed": 1.5',
     'seed is 1.5; expected is a whole number from 0 to 9007199254740991',

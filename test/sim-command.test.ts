@@ -133,6 +133,7 @@ const MISTAKES: readonly (readonly [words: string, told: RegExp])[] = [
   ['--schedule a.json --profile lite', /--schedule <file>' cannot be used with .*--profile/],
   ['--schedule a.json --save b.json', /--schedule <file>' cannot be used with .*--save/],
   ['--schedule absent.json', /--schedule got 'absent\.json'; allowed: a file that can be read/],
+  ['--seed 7 --history /', /--history got '\/'; allowed: a file that can be written/],
   ['--seeds 1..9 --trace', /--seeds <list>' cannot be used with .*--trace/],
   ['--seeds 1..9 --shrink', /--seeds <list>' cannot be used with .*--shrink/],
   ['--for 10s --save a.json', /--save came without a run; allowed: with --seed or --schedule/],

@@ -1,5 +1,5 @@
 /** Files that a command was told to read or to write; what goes wrong is the user's to mend. */
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { closeSync, mkdirSync, openSync, readFileSync, writeFileSync } from 'node:fs';
 import { messageOf, mistake } from '../sweep/user-error.ts';
 
 /** The text of a file that a flag names; throws a UserError if it cannot be read. */
@@ -15,6 +15,15 @@ export function readText(flag: string, path: string): string {
 export function writeText(flag: string, path: string, text: string): void {
   try {
     writeFileSync(path, text);
+  } catch (error) {
+    throw mistake(flag, path, `a file that can be written (${messageOf(error)})`);
+  }
+}
+
+/** Throws a UserError, before any work is done, if the file could not be written after it. */
+export function checkWritable(flag: string, path: string): void {
+  try {
+    closeSync(openSync(path, 'a'));
   } catch (error) {
     throw mistake(flag, path, `a file that can be written (${messageOf(error)})`);
   }

@@ -4,7 +4,7 @@ import { formatSchedule, parseSchedule } from '../schedule-file.ts';
 import type { RunResult } from '../verdict.ts';
 import type { SingleRequest, Source } from './arguments.ts';
 import { type Context, columnsOf, EXIT_FAILED, EXIT_OK, type Simulator } from './context.ts';
-import { readText, writeText } from './files.ts';
+import { checkWritable, readText, writeText } from './files.ts';
 import { commandOf, reproduceLine } from './reproduce.ts';
 import { resultText, scheduleText } from './run-text.ts';
 
@@ -14,6 +14,7 @@ export async function singleRun(context: Context, request: SingleRequest): Promi
   const simulator = await context.simulator(source.mutant);
   const schedule = scheduleFrom(source, simulator);
   if (request.save !== undefined) writeText('--save', request.save, formatSchedule(schedule));
+  if (request.history !== undefined) checkWritable('--history', request.history);
   const told = request.json ? context.stderr : context.stdout;
   const tell = (lines: readonly string[]): void => {
     if (lines.length > 0) told.write(`${lines.join('\n')}\n`);
