@@ -107,7 +107,6 @@ const RUNS_ANYWHERE: readonly Place[] = [
   'lab/linearization.ts',
   'lab/model.ts',
   'lab/open-writes.ts',
-  'lab/recording.ts',
   'lab/replay.ts',
   'lab/schedule.ts',
   'lab/schedule-rules.ts',
@@ -119,9 +118,6 @@ const RUNS_ANYWHERE: readonly Place[] = [
   'lab/verdict.ts',
   'lab/visited.ts',
 ];
-
-/** Within those places: hands them what only Node has. */
-const RUNS_ON_NODE: readonly Place[] = ['lab/sim/run.ts'];
 
 /** Packages that run anywhere, too: a single file that imports nothing, as a test below shows. */
 const PURE_PACKAGES: readonly Place[] = ['package:tinyqueue'];
@@ -292,7 +288,7 @@ test('imports name files that exist', (t) => {
 });
 
 function filesThatRunAnywhere(): string[] {
-  return covered(RUNS_ANYWHERE).filter((file) => !RUNS_ON_NODE.includes(file));
+  return covered(RUNS_ANYWHERE);
 }
 
 test('what decides runs anywhere: it loads nothing of Node and no package that does', (t) => {

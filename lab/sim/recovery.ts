@@ -7,7 +7,8 @@
 import { describeState } from '../../src/raft/describe.ts';
 import type { NodeId } from '../../src/raft/types.ts';
 import type { Member } from './member.ts';
-import { isCaughtUp, leaderOf, type Simulation } from './simulation.ts';
+import { leaderOf } from './nemesis.ts';
+import { isCaughtUp, type Simulation } from './simulation.ts';
 
 /** How often it is looked at. */
 const LOOK_US = 5000;

@@ -20,7 +20,7 @@ import { clientName, connectClients } from './clients.ts';
 import { NodeClock } from './clock.ts';
 import { Events } from './events.ts';
 import { Member } from './member.ts';
-import { leaderOf, Nemesis } from './nemesis.ts';
+import { Nemesis } from './nemesis.ts';
 import { type Link, linkName, Network } from './network.ts';
 import { checkOutcome } from './outcome.ts';
 import { Recovery } from './recovery.ts';
@@ -400,5 +400,3 @@ export function isCaughtUp(member: Member, leader: RaftState): boolean {
     raft.volatile.lastApplied === last
   );
 }
-
-export { leaderOf };
