@@ -1,19 +1,22 @@
 /** Which writes clients were told of as done: what the audit holds against the log. */
 
-/**
- * Notes a write as done in `acknowledged`, which has for each client, counted from 0, a byte per
- * request number; that of the client is replaced by a longer one when it is full.
- */
+/** By client id, a byte per request number: 1 where a write was acknowledged. */
+export type Acknowledged = Map<number, Uint8Array>;
+
+const FIRST_REQUESTS = 64;
+
+/** Notes a write as done. Amortised O(1). */
 export function acknowledge(
-  acknowledged: Uint8Array[],
-  client: number,
+  acknowledged: Acknowledged,
+  clientId: number,
   requestNumber: number,
 ): void {
-  let told = acknowledged[client] as Uint8Array;
-  if (requestNumber >= told.byteLength) {
-    const grown = new Uint8Array(Math.max(told.byteLength * 2, requestNumber + 1));
-    grown.set(told);
-    acknowledged[client] = grown;
+  let told = acknowledged.get(clientId);
+  if (told === undefined || requestNumber >= told.byteLength) {
+    const length = Math.max(FIRST_REQUESTS, (told?.byteLength ?? 0) * 2, requestNumber + 1);
+    const grown = new Uint8Array(length);
+    if (told !== undefined) grown.set(told);
+    acknowledged.set(clientId, grown);
     told = grown;
   }
   told[requestNumber] = 1;

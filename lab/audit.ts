@@ -1,76 +1,104 @@
 /**
  * The end of every trial: with all faults healed, is what the clients were told still true? Judged
  * from outside: from the disks, from what each client was told, and from the nodes' own counts and
- * digests, with a model of sessions and one of the store, written apart from the state machine.
+ * digests.
+ *
+ * Where the disks hold the log from its first entry on, it is executed once more, with a model of
+ * sessions and one of the store that were written apart from the state machine. Where it has been
+ * compacted, what is gone is judged by counts: what each client was told of must have taken effect,
+ * and no more than it issued.
  */
-import { contentDigest } from '../src/kv.ts';
-import type { Entry, NodeId } from '../src/raft/types.ts';
+import { contentDigest, SESSION_BOUNDS } from '../src/kv.ts';
+import type { NodeId } from '../src/raft/types.ts';
 import { ByteTable } from '../src/table.ts';
+import type { Acknowledged } from './acknowledged.ts';
+import { auditCounts } from './audit-counts.ts';
+import {
+  type CommittedDisk,
+  type CommittedLog,
+  joinCommitted,
+  mismatches,
+} from './committed-log.ts';
 import type { Model } from './model.ts';
 import { countLost, type Replay, replayCommitted, type TextOf } from './replay.ts';
-import type { Status } from './threads/node-worker.ts';
+import type { Status } from './threads/node-orders.ts';
 
 export type Evidence = {
-  /** Every node's state, asked for with digests once all had come to rest. */
+  /** Every node's state, asked for with digests and counts once all had come to rest. */
   readonly statuses: readonly Status[];
   /** What every node's disk holds, in the order of `statuses`. */
-  readonly logs: readonly (readonly Entry[])[];
-  /** Per client, counted from 0: a byte per request number, 1 where a write was acknowledged. */
-  readonly acknowledged: readonly Uint8Array[];
-  /** Nodes the cluster has; a node without a status has not come back. */
-  readonly nodes: readonly NodeId[];
+  readonly disks: readonly CommittedDisk['stored'][];
+  readonly acknowledged: Acknowledged;
+  /** By client id, writes issued; of those that are not in it nobody has counted them. */
+  readonly issued: ReadonlyMap<number, number>;
+  /** Most sessions that the state machines keep. */
+  readonly sessionsMax: number;
+  /** By name, who must be there; one without a status has not come back. */
+  readonly members: readonly NodeId[];
 };
 
+/** By the log, each write is looked for; by counts, those of each client together. */
+export type AuditedBy = 'log' | 'counts';
+
 export type Verdict = {
+  /** By counts, at least so many, as `writesAppliedTwice`. */
   readonly acknowledgedWritesLost: number;
   readonly writesAppliedTwice: number;
   readonly replicasEqual: boolean;
+  readonly auditedBy: AuditedBy;
   /** `ok`, or what does not hold, in sentences. */
   readonly audit: string;
 };
 
+type Judged = { readonly lost: number; readonly twice: number; readonly sentences: string[] };
+
 /**
- * O(entries × nodes) comparisons of bytes, O(commands) of bookkeeping, and a model of the store
- * that executes every command once more.
+ * O(entries × nodes) comparisons of bytes, O(commands) of bookkeeping, and, by the log, a model of
+ * the store that executes every command once more.
  */
 export function audit(evidence: Evidence): Verdict {
-  const { statuses, logs } = evidence;
-  const longest = longestCommitted(statuses, logs);
-  const replay = replayCommitted(longest, latin1Reader());
-  const expected = digestOf(replay.model);
-  const unequal = replicas(statuses);
-  const lost = countLost(evidence.acknowledged, replay.executed);
-  const { twice, sentences } = executions(statuses, replay);
+  const { members, statuses } = evidence;
+  const present = statuses.filter(({ name }) => members.includes(name));
+  const unequal = replicas(present);
+  const disks = statuses.map(({ name, commitIndex }, i): CommittedDisk => {
+    return { id: name, commitIndex, stored: evidence.disks[i] ?? BLANK };
+  });
+  const log = joinCommitted(disks);
+  const auditedBy = log.baseIndex === 0 ? 'log' : 'counts';
+  const judged = auditedBy === 'log' ? auditLog(evidence, log) : auditCounts(evidence);
   const complaints = [
-    ...leadership(evidence),
+    ...leadership(evidence, present),
     ...unequal,
-    ...committedLogs(statuses, logs, longest),
-    ...(lost > 0 ? [`${lost} acknowledged writes are not in the committed log`] : []),
-    ...sentences,
-    ...contents(statuses, longest, expected),
+    ...mismatches(disks, log),
+    ...judged.sentences,
   ];
   return {
-    acknowledgedWritesLost: lost,
-    writesAppliedTwice: twice,
-    replicasEqual: statuses.length === evidence.nodes.length && unequal.length === 0,
+    acknowledgedWritesLost: judged.lost,
+    writesAppliedTwice: judged.twice,
+    replicasEqual: present.length === members.length && unequal.length === 0,
+    auditedBy,
     audit: complaints.length === 0 ? 'ok' : complaints.join('; '),
   };
 }
 
-function leadership({ statuses, nodes }: Evidence): string[] {
+const BLANK: CommittedDisk['stored'] = { baseIndex: 0, baseTerm: 0, entries: [], snapshot: null };
+
+function leadership({ members }: Evidence, present: readonly Status[]): string[] {
   const complaints: string[] = [];
-  const missing = nodes.filter((id) => !statuses.some((status) => status.id === id));
+  const missing = members.filter((member) => !present.some(({ name }) => name === member));
   if (missing.length > 0) complaints.push(`${missing.join(', ')} did not come back`);
-  const leaders = statuses.filter(({ role }) => role === 'leader');
+  const leaders = present.filter(({ role }) => role === 'leader');
   const [leader] = leaders;
   if (leader === undefined || leaders.length > 1) {
-    const names = leaders.map(({ id, term }) => `${id} in term ${term}`).join(', ');
+    const names = leaders.map(({ name, term }) => `${name} in term ${term}`).join(', ');
     complaints.push(`one leader is expected, there are ${leaders.length}${names && `: ${names}`}`);
     return complaints;
   }
-  for (const { id, leaderId, term } of statuses) {
-    if (leaderId !== leader.id || term !== leader.term) {
-      complaints.push(`${id} follows ${leaderId ?? 'nobody'} in term ${term}, not ${leader.id}`);
+  for (const { name, leaderId, term } of present) {
+    if (leaderId !== leader.name || term !== leader.term) {
+      complaints.push(
+        `${name} follows ${leaderId ?? 'nobody'} in term ${term}, not ${leader.name}`,
+      );
     }
   }
   return complaints;
@@ -81,51 +109,33 @@ function replicas(statuses: readonly Status[]): string[] {
   const [first] = statuses;
   if (first === undefined) return ['no node is left'];
   const complaints: string[] = [];
-  for (const { id, lastApplied, digest } of statuses.slice(1)) {
+  for (const { name, lastApplied, digest } of statuses.slice(1)) {
     if (lastApplied !== first.lastApplied) {
-      complaints.push(`${id} has applied ${lastApplied} and ${first.id} ${first.lastApplied}`);
+      complaints.push(`${name} has applied ${lastApplied} and ${first.name} ${first.lastApplied}`);
     } else if (digest !== first.digest) {
-      complaints.push(`${id} and ${first.id} differ in state at index ${lastApplied}`);
+      complaints.push(`${name} and ${first.name} differ in state at index ${lastApplied}`);
     }
   }
   return complaints;
 }
 
-/** Log Matching (§3.5) on what the disks hold, as far as it is committed. */
-function committedLogs(
-  statuses: readonly Status[],
-  logs: readonly (readonly Entry[])[],
-  longest: readonly Entry[],
-): string[] {
-  const complaints: string[] = [];
-  statuses.forEach((status, i) => {
-    const log = committed(status, logs[i]);
-    if (log.length < status.commitIndex) {
-      complaints.push(`${status.id} has ${log.length} of ${status.commitIndex} committed entries`);
-    }
-    const differs = log.findIndex((entry, at) => !sameEntry(entry, longest[at] as Entry));
-    if (differs >= 0) complaints.push(`entry ${differs + 1} of ${status.id} differs from others'`);
-  });
-  return complaints;
-}
+// ---- By the log ---------------------------------------------------------------------------------
 
-/** The committed entries of the node that knows most of them: what the cluster has promised. */
-function longestCommitted(
-  statuses: readonly Status[],
-  logs: readonly (readonly Entry[])[],
-): readonly Entry[] {
-  const all = statuses.map((status, i) => committed(status, logs[i]));
-  return all.reduce((longest, log) => (log.length > longest.length ? log : longest), []);
-}
-
-function committed(status: Status, log: readonly Entry[] | undefined): readonly Entry[] {
-  return log?.slice(0, status.commitIndex) ?? [];
-}
-
-function sameEntry(a: Entry, b: Entry): boolean {
-  if (a.index !== b.index || a.term !== b.term || a.kind !== b.kind) return false;
-  if (a.kind !== 'command' || b.kind !== 'command') return true;
-  return Buffer.compare(a.command, b.command) === 0;
+function auditLog(evidence: Evidence, log: CommittedLog): Judged {
+  const { acknowledged, sessionsMax, statuses } = evidence;
+  const bounds = { ...SESSION_BOUNDS, sessionsMax };
+  const replay = replayCommitted(log.entries, latin1Reader(), bounds);
+  const lost = countLost(acknowledged, replay.executed);
+  const { twice, sentences } = executions(statuses, replay);
+  return {
+    lost,
+    twice,
+    sentences: [
+      ...(lost > 0 ? [`${lost} acknowledged writes are not in the committed log`] : []),
+      ...sentences,
+      ...contents(statuses, log, digestOf(replay.model)),
+    ],
+  };
 }
 
 /** A string of as many characters as bytes; the commands of one entry share a buffer. */
@@ -158,24 +168,20 @@ function executions(
 ): { twice: number; sentences: string[] } {
   let twice = 0;
   const sentences: string[] = [];
-  for (const { id, executed, lastApplied } of statuses) {
+  for (const { name, executed, lastApplied } of statuses) {
     const expected = countAt[lastApplied] ?? 0;
     twice = Math.max(twice, executed - expected);
     if (executed !== expected) {
-      sentences.push(`${id} has executed ${executed} commands where ${expected} take effect`);
+      sentences.push(`${name} has executed ${executed} commands where ${expected} take effect`);
     }
   }
   return { twice, sentences };
 }
 
 /** What a node that has applied all of it holds must be what the model holds. */
-function contents(
-  statuses: readonly Status[],
-  longest: readonly Entry[],
-  expected: string,
-): string[] {
+function contents(statuses: readonly Status[], log: CommittedLog, expected: string): string[] {
   return statuses
-    .filter(({ lastApplied }) => lastApplied === longest.length)
+    .filter(({ lastApplied }) => lastApplied === log.entries.length)
     .filter(({ contentDigest: found }) => found !== expected)
-    .map(({ id, contentDigest: found }) => `${id} holds ${found}, its log makes ${expected}`);
+    .map(({ name, contentDigest: found }) => `${name} holds ${found}, its log makes ${expected}`);
 }

@@ -3,18 +3,27 @@
  * may be repeated until they are answered and still take effect once (§6.3). Follows the leader by
  * its hints.
  */
-import { type Operation, RecordWriter, ResultReader, type Status } from '../src/command.ts';
+import {
+  decodeClientId,
+  type Operation,
+  RecordWriter,
+  ResultReader,
+  type Status,
+} from '../src/command.ts';
 import { SESSION_WINDOW } from '../src/kv.ts';
 import type { NodeId } from '../src/raft/types.ts';
-import { decodeResponse, encodeRequest } from '../src/transport/client-frame.ts';
+import { decodeResponse, encodeRequest, READ_MODES } from '../src/transport/client-frame.ts';
 import type { Checksum } from '../src/transport/codec.ts';
 import type { Socket } from '../src/transport/transport.ts';
-import type { Outcome } from './cluster.ts';
+import { type CallEnded, ClientSession, type Pending } from './client-session.ts';
+import type { Outcome, ReadWay } from './cluster.ts';
 
 export type ClientSettings = {
   readonly clients: number;
   /** The clients' ids count from here; 1 if left out. */
   readonly firstClientId?: number;
+  /** Clients get their ids from the cluster, and another when their session has expired (§6.3). */
+  readonly registered?: boolean;
   /** A request is given up after this long. */
   readonly requestTimeoutMs: number;
   /**
@@ -24,26 +33,6 @@ export type ClientSettings = {
   readonly retryMs: number;
 };
 
-type Pending = {
-  readonly operation: Operation;
-  readonly requestNumber: number;
-  readonly deadlineUs: number;
-  readonly done: (outcome: Outcome, requestNumber: number) => void;
-  /** When it is sent again, unless it is answered. */
-  retryAtUs: number;
-  repetitions: number;
-  redirects: number;
-};
-
-type Session = {
-  readonly clientId: number;
-  nextRequestNumber: number;
-  /** No request below is pending. */
-  lowestPending: number;
-  /** By request number modulo its length, a power of two that all pending requests fit in. */
-  pending: (Pending | undefined)[];
-};
-
 /** Hints followed at once before waiting for the cluster to make up its mind. */
 const MAX_REDIRECTS = 3;
 /** A request is repeated after retryMs, then after 2, 4 and from then on 8 times as long. */
@@ -51,6 +40,12 @@ const MAX_DOUBLINGS = 3;
 const REFUSALS: ReadonlySet<Status> = new Set(['notLeader', 'notExecuted', 'outcomeUnknown']);
 const FRAME_RECORDS = 512;
 const FIRST_BUFFER_BYTES = 1024;
+const REGISTER: Operation = {
+  kind: 'register',
+  key: new Uint8Array(0),
+  value: null,
+  expected: null,
+};
 
 export class ClusterClient {
   readonly #settings: ClientSettings;
@@ -58,11 +53,27 @@ export class ClusterClient {
   readonly #flushSoon: () => void;
   readonly #checksum: Checksum;
   readonly #sockets = new Map<NodeId, Socket>();
-  readonly #sessions: Session[] = [];
+  /** Each client's present session. */
+  readonly #sessions: ClientSession[] = [];
+  /** Has no session itself: its requests are the others' registrations. */
+  readonly #registrar = new ClientSession(0, 0);
+  /** Those that have expired and wait for answers, too. */
+  readonly #allSessions = new Set<ClientSession>([this.#registrar]);
+  readonly #byClientId = new Map<number, ClientSession>([[0, this.#registrar]]);
   readonly #writes = new RecordWriter(FIRST_BUFFER_BYTES);
-  readonly #reads = new RecordWriter(FIRST_BUFFER_BYTES);
+  readonly #reads = READ_MODES.map((mode) => ({
+    mode,
+    records: new RecordWriter(FIRST_BUFFER_BYTES),
+  }));
   readonly #firstClientId: number;
   #target: NodeId | null = null;
+  /**
+   * The node that was turned to last when the target was silent or lost: hints do not move it, or
+   * two servers that know of no one but each other would be asked for ever.
+   */
+  #lastTurned: NodeId | null = null;
+  /** The node that was asked last for a read that any node can serve. */
+  #lastServer: NodeId | null = null;
   #pendingCount = 0;
 
   /** `flushSoon` must have `flush` called at the end of the host's turn. */
@@ -77,11 +88,7 @@ export class ClusterClient {
     this.#flushSoon = flushSoon;
     this.#checksum = checksum;
     this.#firstClientId = settings.firstClientId ?? 1;
-    for (let i = 0; i < settings.clients; i++) {
-      const clientId = this.#firstClientId + i;
-      const pending = new Array<Pending | undefined>(16).fill(undefined);
-      this.#sessions.push({ clientId, nextRequestNumber: 1, lowestPending: 1, pending });
-    }
+    for (let client = 0; client < settings.clients; client++) this.#beginSession(client);
   }
 
   get pendingCount(): number {
@@ -99,40 +106,38 @@ export class ClusterClient {
     for (const socket of this.#sockets.values()) socket.close();
   }
 
+  /** `read` is for gets. */
   call(
     client: number,
     operation: Operation,
-    done: (outcome: Outcome, requestNumber: number) => void,
+    done: CallEnded,
+    read: ReadWay = 'linearizable',
   ): void {
     const session = this.#sessions[client];
     if (session === undefined) throw new RangeError(`there is no client ${client}`);
-    const requestNumber = session.nextRequestNumber++;
-    const nowUs = this.#nowUs();
-    const pending: Pending = {
-      operation,
-      requestNumber,
-      deadlineUs: nowUs + this.#settings.requestTimeoutMs * 1000,
-      done,
-      retryAtUs: nowUs + this.#settings.retryMs * 1000,
-      repetitions: 0,
-      redirects: 0,
-    };
-    hold(session, pending);
+    const deadlineUs = this.#nowUs() + this.#settings.requestTimeoutMs * 1000;
+    const pending = this.#hold(session, operation, deadlineUs, done, read);
     this.#pendingCount++;
-    this.#enqueue(session, pending);
+    if (session.clientId === null) this.#register(session);
+    else this.#enqueue(session, pending);
   }
 
-  /** Sends what has gathered: one frame of writes and one of reads. */
+  /** Sends what has gathered: one frame of writes, and one of reads for each mode. */
   flush(): void {
-    if (this.#writes.count === 0 && this.#reads.count === 0) return;
-    const socket = this.#target === null ? undefined : this.#sockets.get(this.#target);
-    for (const [kind, records] of [
-      ['write', this.#writes],
-      ['read', this.#reads],
-    ] as const) {
+    const leader = this.#target === null ? undefined : this.#sockets.get(this.#target);
+    // Without a node to ask it waits for one.
+    if (this.#writes.count > 0 && leader !== undefined) {
+      const { count } = this.#writes;
+      const request = { kind: 'write', count, batch: this.#writes.take() } as const;
+      leader.send(encodeRequest(request, this.#checksum));
+    }
+    for (const { mode, records } of this.#reads) {
       if (records.count === 0) continue;
+      const socket = goesAnywhere(mode) ? this.#nextServer() : leader;
+      if (socket === undefined) continue;
       const { count } = records;
-      socket?.send(encodeRequest({ kind, count, batch: records.take() }, this.#checksum));
+      const request = { kind: 'read', mode, count, batch: records.take() } as const;
+      socket.send(encodeRequest(request, this.#checksum));
     }
   }
 
@@ -140,38 +145,98 @@ export class ClusterClient {
   sweep(): void {
     const nowUs = this.#nowUs();
     let turned = false;
-    for (const session of this.#sessions) {
-      for (const pending of pendingOf(session)) {
-        if (nowUs >= pending.deadlineUs) {
-          const surely = pending.operation.kind === 'get';
-          this.#finish(session, pending, surely ? { kind: 'fail' } : { kind: 'unknown' });
-        } else if (nowUs >= pending.retryAtUs) {
+    for (const session of this.#allSessions) {
+      for (const pending of session.pending) {
+        if (nowUs >= pending.deadlineUs) this.#end(session, pending);
+        else if (nowUs >= pending.retryAtUs && session.clientId !== null) {
           // Whoever was asked is down, cut off, or knows no leader: ask the next node.
-          if (!turned) this.#target = this.#nodeAfter(this.#target);
-          turned = true;
+          const turns = !pending.isPutOff && !goesAnywhere(pending.read);
+          if (turns && !turned) this.#turn();
+          turned ||= turns;
           pending.repetitions = Math.min(pending.repetitions + 1, MAX_DOUBLINGS);
-          pending.retryAtUs = nowUs + this.#settings.retryMs * 1000 * 2 ** pending.repetitions;
+          pending.retryAtUs = nowUs + this.#waitUs(pending);
           pending.redirects = 0;
+          pending.isPutOff = false;
           this.#enqueue(session, pending);
         }
       }
     }
   }
 
-  #enqueue(session: Session, pending: Pending): void {
+  #beginSession(client: number): void {
+    const clientId = this.#settings.registered === true ? null : this.#firstClientId + client;
+    const session = new ClientSession(client, clientId);
+    this.#sessions[client] = session;
+    this.#allSessions.add(session);
+    if (clientId !== null) this.#byClientId.set(clientId, session);
+  }
+
+  #hold(
+    session: ClientSession,
+    operation: Operation,
+    deadlineUs: number,
+    done: CallEnded,
+    read: ReadWay,
+  ): Pending {
+    const pending: Pending = {
+      operation,
+      requestNumber: session.nextRequestNumber++,
+      deadlineUs,
+      read,
+      done,
+      wasSent: false,
+      retryAtUs: this.#nowUs() + this.#settings.retryMs * 1000,
+      repetitions: 0,
+      redirects: 0,
+      isPutOff: false,
+    };
+    session.hold(pending);
+    return pending;
+  }
+
+  /**
+   * Repeated until it is served; what is called meanwhile waits. A registration that takes effect
+   * twice leaves a session behind that no one uses, which expires in its turn.
+   */
+  #register(session: ClientSession): void {
+    if (session.isRegistering) return;
+    session.isRegistering = true;
+    const done: CallEnded = (outcome) => {
+      const value = outcome.kind === 'ok' ? outcome.result.value : null;
+      if (value === null) throw new Error('a registration is answered with a client id, got none');
+      session.clientId = decodeClientId(value);
+      this.#byClientId.set(session.clientId, session);
+      const waiting = session.pending.sort((a, b) => a.requestNumber - b.requestNumber);
+      for (const pending of waiting) {
+        pending.retryAtUs = this.#nowUs() + this.#settings.retryMs * 1000;
+        this.#enqueue(session, pending);
+      }
+    };
+    const registration = this.#hold(this.#registrar, REGISTER, Infinity, done, 'log');
+    this.#enqueue(this.#registrar, registration);
+  }
+
+  #enqueue(session: ClientSession, pending: Pending): void {
     const { operation, requestNumber } = pending;
-    if (requestNumber - session.lowestPending >= SESSION_WINDOW) {
+    const { clientId, lowestPending } = session;
+    if (clientId === null) return;
+    if (requestNumber - lowestPending >= SESSION_WINDOW) {
       // The session would refuse it: it waits here, to be sent with a later sweep.
       pending.retryAtUs = 0;
       return;
     }
-    const records = operation.kind === 'get' ? this.#reads : this.#writes;
-    const { clientId, lowestPending } = session;
+    const records = this.#recordsFor(pending);
     records.operation(operation, { clientId, requestNumber, lowestPending });
+    pending.wasSent = true;
     // A full frame does not wait for the turn's end: the cluster works on it while the next one
     // fills.
     if (records.count >= FRAME_RECORDS) this.flush();
     else this.#flushSoon();
+  }
+
+  #recordsFor({ operation, read }: Pending): RecordWriter {
+    if (operation.kind !== 'get') return this.#writes;
+    return this.#reads.find(({ mode }) => mode === read)?.records ?? this.#writes;
   }
 
   #receive(from: NodeId, data: Uint8Array): void {
@@ -179,29 +244,35 @@ export class ClusterClient {
     if (response === null) return;
     const result = new ResultReader(response.results);
     while (result.next()) {
-      const session = this.#sessions[result.clientId - this.#firstClientId];
-      if (session === undefined) continue;
-      const { requestNumber } = result;
-      const pending = session.pending[requestNumber & (session.pending.length - 1)];
-      // The answer to a repetition whose first answer came meanwhile.
-      if (pending === undefined || pending.requestNumber !== requestNumber) continue;
+      const session = this.#sessionOf(result.clientId);
+      const pending = session?.find(result.requestNumber);
+      // To a stranger, or to a repetition whose first answer came meanwhile.
+      if (session === undefined || pending === undefined) continue;
+      const { status, index } = result;
       // Beyond the session's window; it is sent again in its turn, and until then nothing has
       // happened.
-      if (result.status === 'tooManyPending') continue;
-      if (isRefusal(result.status)) this.#retry(session, pending, from, response.leaderId);
+      if (status === 'tooManyPending') continue;
+      if (status === 'overloaded') this.#putOff(pending);
+      else if (status === 'sessionExpired') this.#expire(session, pending);
+      else if (REFUSALS.has(status)) this.#retry(session, pending, from, response.leaderId);
       else {
-        const { status, index } = result;
         const outcome = { kind: 'ok', result: { status, value: result.value(), index } } as const;
         this.#finish(session, pending, outcome);
       }
     }
   }
 
-  #retry(session: Session, pending: Pending, from: NodeId, leaderId: NodeId | null): void {
+  /** Ids that clients were given count up with the clients, which spares the search. */
+  #sessionOf(clientId: number): ClientSession | undefined {
+    const session = this.#sessions[clientId - this.#firstClientId];
+    return session?.clientId === clientId ? session : this.#byClientId.get(clientId);
+  }
+
+  #retry(session: ClientSession, pending: Pending, from: NodeId, leaderId: NodeId | null): void {
     // Somebody answers: it is not load that keeps the cluster silent.
     pending.repetitions = 0;
     const followable = leaderId !== null && leaderId !== from && this.#sockets.has(leaderId);
-    if (!followable || pending.redirects >= MAX_REDIRECTS) {
+    if (!followable || pending.redirects >= MAX_REDIRECTS || goesAnywhere(pending.read)) {
       // With the next sweep, when it may know better.
       pending.retryAtUs = 0;
       return;
@@ -211,44 +282,67 @@ export class ClusterClient {
     this.#enqueue(session, pending);
   }
 
-  #finish(session: Session, pending: Pending, outcome: Outcome): void {
-    release(session, pending.requestNumber);
-    this.#pendingCount--;
-    pending.done(outcome, pending.requestNumber);
+  /** The leader has too much to do, and another would not lead: it is asked again, later. */
+  #putOff(pending: Pending): void {
+    pending.isPutOff = true;
+    pending.retryAtUs = this.#nowUs() + this.#waitUs(pending);
+  }
+
+  #waitUs({ repetitions }: Pending): number {
+    return this.#settings.retryMs * 1000 * 2 ** repetitions;
+  }
+
+  /** The next call registers anew; what else the old session waits for gets its own answers. */
+  #expire(session: ClientSession, pending: Pending): void {
+    if (this.#settings.registered === true && !session.hasExpired) {
+      session.hasExpired = true;
+      this.#beginSession(session.client);
+    }
+    this.#end(session, pending);
+  }
+
+  /**
+   * Without an answer. A write that was sent may have taken effect: an earlier copy of it, be it
+   * one that the network made, before its session expired.
+   */
+  #end(session: ClientSession, pending: Pending): void {
+    const surely = pending.operation.kind === 'get' || !pending.wasSent;
+    this.#finish(session, pending, surely ? { kind: 'fail' } : { kind: 'unknown' });
+  }
+
+  #finish(session: ClientSession, pending: Pending, outcome: Outcome): void {
+    session.release(pending.requestNumber);
+    if (session !== this.#registrar) this.#pendingCount--;
+    const clientId = session.clientId ?? 0;
+    if (session.hasExpired && session.isIdle) {
+      this.#allSessions.delete(session);
+      this.#byClientId.delete(clientId);
+    }
+    pending.done(outcome, pending.requestNumber, clientId);
+  }
+
+  #turn(): void {
+    let next = this.#nodeAfter(this.#lastTurned ?? this.#target);
+    if (next === this.#target) next = this.#nodeAfter(next);
+    this.#lastTurned = next;
+    this.#target = next;
   }
 
   #nodeAfter(node: NodeId | null): NodeId | null {
     const nodes = [...this.#sockets.keys()];
     return nodes[(nodes.indexOf(node ?? '') + 1) % nodes.length] ?? null;
   }
-}
 
-function hold(session: Session, pending: Pending): void {
-  const { length } = session.pending;
-  if (pending.requestNumber - session.lowestPending >= length) {
-    const wider = new Array<Pending | undefined>(length * 2).fill(undefined);
-    for (const held of pendingOf(session)) wider[held.requestNumber & (length * 2 - 1)] = held;
-    session.pending = wider;
-  }
-  session.pending[pending.requestNumber & (session.pending.length - 1)] = pending;
-}
-
-function release(session: Session, requestNumber: number): void {
-  const mask = session.pending.length - 1;
-  session.pending[requestNumber & mask] = undefined;
-  while (
-    session.lowestPending < session.nextRequestNumber &&
-    session.pending[session.lowestPending & mask] === undefined
-  ) {
-    session.lowestPending++;
+  /** All nodes in turn, but the one taken for the leader, who has enough to do. */
+  #nextServer(): Socket | undefined {
+    let next = this.#nodeAfter(this.#lastServer);
+    if (next === this.#target) next = this.#nodeAfter(next);
+    this.#lastServer = next;
+    return next === null ? undefined : this.#sockets.get(next);
   }
 }
 
-function pendingOf(session: Session): Pending[] {
-  return session.pending.filter((pending) => pending !== undefined);
-}
-
-/** Not executed there and then: the request is repeated, which its session makes safe. */
-function isRefusal(status: Status): boolean {
-  return REFUSALS.has(status);
+/** Any node can serve such a read. */
+function goesAnywhere(read: ReadWay): boolean {
+  return read === 'stale' || read === 'follower';
 }

@@ -1,13 +1,38 @@
 /**
- * Faults as data: the same few verbs drive every host. A schedule is a list of actions; each has a
- * moment, or a condition to wait for from a moment on.
+ * Faults as data, and beside them what an operator does to a cluster: the same few verbs drive
+ * every host. A schedule is a list of actions; each has a moment, or a condition to wait for from a
+ * moment on.
  */
 import type { LinkSettings } from '../src/transport/link.ts';
 
-/** A node by name, or whoever plays a part at that moment. */
+/** A node or a spare by name, or whoever plays a part at that moment. */
 export type Target = string | 'leader' | 'follower';
 
+/** What an operator does on purpose. It is not undone: it takes another operation. */
+export type AdminOperation =
+  /** Leadership is handed to the node, which is another than leads (§3.10). */
+  | { readonly kind: 'transfer'; readonly to: Target }
+  /**
+   * The node becomes a voter once it has caught up as a learner (§4.2.1). If a member of its id and
+   * of an older incarnation belongs to the cluster, the same change takes that out.
+   */
+  | { readonly kind: 'join'; readonly node: string }
+  /** The control: the node becomes a voter at once, however much of the log it lacks. */
+  | { readonly kind: 'joinBlank'; readonly node: string }
+  /** The node belongs to the cluster no more (§4.2.2, §4.2.3). */
+  | { readonly kind: 'leave'; readonly node: Target }
+  /** The node becomes a learner, and stays one. */
+  | { readonly kind: 'learn'; readonly node: string }
+  /**
+   * These and no others belong to the cluster from then on, as voters: by joint consensus where
+   * more than one comes or goes (§4.3).
+   */
+  | { readonly kind: 'configure'; readonly voters: readonly string[] }
+  /** The node takes a snapshot now, whether it is due or not (§5.1). */
+  | { readonly kind: 'snapshot'; readonly node: Target };
+
 export type Fault =
+  | AdminOperation
   /** The node's thread or process is killed; what was not durable is lost. */
   | { readonly kind: 'crash'; readonly node: Target }
   /** A crashed node starts again on the storage that survived. */
@@ -45,6 +70,11 @@ export type Fault =
    * refuses: it no longer knows what it has promised.
    */
   | { readonly kind: 'diskCorrupt'; readonly node: Target }
+  /**
+   * The node's disk is lost: it starts again on a blank one, under a new incarnation, which belongs
+   * to no configuration until it joins.
+   */
+  | { readonly kind: 'wipe'; readonly node: Target }
   /** Undoes every fault that is in force; the links are as the run began with. */
   | { readonly kind: 'heal' };
 
@@ -67,6 +97,18 @@ export type FaultAction = {
   readonly fault: Fault;
   readonly forMs?: number;
 };
+
+/** Whom an operation is about; `null` where it names several. */
+export function targetOf(operation: AdminOperation): Target | null {
+  switch (operation.kind) {
+    case 'transfer':
+      return operation.to;
+    case 'configure':
+      return null;
+    default:
+      return operation.node;
+  }
+}
 
 /** A fault in a few words, such as `crash n1`; the nodes may have been resolved before. */
 export function describeFault(fault: Fault): string {
@@ -93,11 +135,23 @@ export function describeFault(fault: Fault): string {
       return `disk of ${fault.node} full`;
     case 'diskCorrupt':
       return `disk of ${fault.node} corrupted`;
+    case 'transfer':
+      return `transfer to ${fault.to}`;
+    case 'joinBlank':
+      return `join ${fault.node} at once`;
+    case 'learn':
+      return `join ${fault.node} as learner`;
+    case 'configure':
+      return `configure ${fault.voters.join(', ')}`;
     case 'crash':
     case 'restart':
     case 'pause':
     case 'suspend':
     case 'resume':
+    case 'join':
+    case 'leave':
+    case 'snapshot':
+    case 'wipe':
       return `${fault.kind} ${fault.node}`;
   }
 }

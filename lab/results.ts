@@ -62,6 +62,8 @@ export type Row = {
   seed: number;
   metrics: Metrics;
   audit: string;
+  /** By `counts` where the log was compacted: each write cannot be looked for in it. */
+  auditedBy?: 'log' | 'counts';
   timeline?: Timeline;
 };
 

@@ -9,8 +9,9 @@ import {
   parseTree,
   printParseErrorCode,
 } from 'jsonc-parser';
+import { type Path, ScheduleError } from './rules.ts';
 import type { Schedule } from './schedule.ts';
-import { checkSchedule, type Path, ScheduleError } from './schedule-rules.ts';
+import { checkSchedule } from './schedule-rules.ts';
 import { messageOf, UserError } from './sweep/user-error.ts';
 
 /** The text of a schedule; `parseSchedule` gives the schedule back. */

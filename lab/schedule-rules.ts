@@ -5,7 +5,35 @@
 import { OPERATION_KINDS } from '../src/command.ts';
 import type { Settings } from '../src/raft/types.ts';
 import { checkLinkSettings, type LinkSettings, PERFECT } from '../src/transport/link.ts';
+import { READ_WAYS } from './cluster.ts';
 import type { Condition, Fault, FaultAction } from './faults.ts';
+import {
+  all,
+  complain,
+  DAY_MS,
+  flag,
+  holds,
+  isWhole,
+  isWithin,
+  list,
+  milliseconds,
+  number,
+  oneOf,
+  oneOfKinds,
+  orNull,
+  type Path,
+  pair,
+  type Rule,
+  type Rules,
+  type RulesByKind,
+  range,
+  record,
+  share,
+  text,
+  textOrNull,
+  whole,
+  wrong,
+} from './rules.ts';
 import {
   type ClockSettings,
   type DiskSettings,
@@ -15,34 +43,11 @@ import {
   type ScheduledOperation,
 } from './schedule.ts';
 
-/** Where a value stands: names of fields and positions in lists, from the outside in. */
-export type Path = readonly (string | number)[];
-
-/** The first thing found wrong; `path` may name a field that is missing. */
-export class ScheduleError extends Error {
-  readonly path: Path;
-
-  constructor(path: Path, message: string) {
-    super(message);
-    this.path = path;
-  }
-}
-
-/** Throws a ScheduleError unless the value, which stands at `path`, is as it must be. */
-type Rule = (value: unknown, path: Path) => void;
-
-/** A rule for each field of a type, so that none is forgotten. */
-type Rules<T> = { readonly [Field in keyof Required<T>]: Rule };
-
-/** For each kind of a union its other fields. */
-type RulesByKind<T extends { kind: string }> = {
-  readonly [Kind in T['kind']]: Rules<Omit<Extract<T, { kind: Kind }>, 'kind'>>;
-};
-
 const NODES_MAX = 15;
 const CLIENTS_MAX = 1000;
-const DAY_MS = 86_400_000;
 const DRIFT_PPM_MAX = 500_000;
+const SESSIONS_MAX = 1_000_000_000;
+const GIBIBYTE = 2 ** 30;
 /** What a record has room for. */
 const KEY_CHARACTERS_MAX = 1024;
 
@@ -60,11 +65,12 @@ export function checkSchedule(value: unknown): asserts value is Schedule {
  */
 function scheduleRules(schedule: Schedule): Rules<Schedule> {
   return {
-    schemaVersion: oneOf([SCHEDULE_VERSION]),
+    schemaVersion: version,
     name: text(),
     seed: whole(0, Number.MAX_SAFE_INTEGER),
     nodes: whole(1, NODES_MAX),
-    settings: all(record(SETTINGS), heartbeatBelowTimeout),
+    spares: (value, path) => whole(0, NODES_MAX - schedule.nodes)(value, path),
+    settings: all(record(SETTINGS), heartbeatBelowTimeout, leasesByStickiness, floorBetween),
     batchCommands: whole(1, 1_000_000),
     link: all(
       record(LINK),
@@ -78,14 +84,16 @@ function scheduleRules(schedule: Schedule): Rules<Schedule> {
     clocks: all(
       list(record(CLOCK)),
       holds(
-        () => `a clock for each of ${schedule.nodes} nodes`,
-        (clocks: unknown[]) => clocks.length === schedule.nodes,
+        () => `a clock for each of ${serversText(schedule)}`,
+        (clocks: unknown[]) => clocks.length === serverCount(schedule),
       ),
     ),
     clients: record<Schedule['clients']>({
       count: whole(1, CLIENTS_MAX),
       requestTimeoutMs: milliseconds(10),
       retryMs: milliseconds(1),
+      registered: flag(),
+      sessionsMax: whole(1, SESSIONS_MAX),
     }),
     durationMs: milliseconds(),
     faults: list(faultAction(schedule)),
@@ -96,6 +104,23 @@ function scheduleRules(schedule: Schedule): Rules<Schedule> {
       boundMs: milliseconds(1000),
     }),
   };
+}
+
+function version(value: unknown, path: Path): void {
+  if (value === 1) {
+    const lacks = 'a schedule of version 1 lacks spares, sessions and settings that runs need now';
+    const instead = 'run it with the lab that wrote it, or draw another';
+    throw wrong(value, path, `${SCHEDULE_VERSION}: ${lacks}; ${instead}`);
+  }
+  oneOf([SCHEDULE_VERSION])(value, path);
+}
+
+function serverCount({ nodes, spares }: Schedule): number {
+  return nodes + spares;
+}
+
+function serversText({ nodes, spares }: Schedule): string {
+  return spares === 0 ? `${nodes} nodes` : `${nodes} nodes and ${spares} spares`;
 }
 
 // ---- The parts ----------------------------------------------------------------------------------
@@ -109,7 +134,26 @@ const SETTINGS: Rules<Settings> = {
   parallelDiskWrite: flag(),
   windowMessages: whole(1, 1_000_000),
   batchEntries: whole(1, 1_000_000),
-  batchBytes: whole(1, 2 ** 30),
+  batchBytes: whole(1, GIBIBYTE),
+  windowBytes: whole(1, Number.MAX_SAFE_INTEGER),
+  uncommittedBytes: whole(1, Number.MAX_SAFE_INTEGER),
+  snapshotEntries: whole(1, Number.MAX_SAFE_INTEGER),
+  snapshotBytes: whole(1, Number.MAX_SAFE_INTEGER),
+  keptEntries: whole(0, Number.MAX_SAFE_INTEGER),
+  keptBytes: whole(0, Number.MAX_SAFE_INTEGER),
+  chunkBytes: whole(1, GIBIBYTE),
+  clockDriftPpm: orNull(
+    number(0, DRIFT_PPM_MAX),
+    `a number from 0 to ${DRIFT_PPM_MAX}, or null for no leases`,
+  ),
+  catchUpTimeoutMs: milliseconds(1),
+  adaptiveTimeout: orNull(
+    record<NonNullable<Settings['adaptiveTimeout']>>({
+      floorMs: milliseconds(1),
+      factor: number(1, 1000),
+    }),
+    'floorMs and factor, or null for timeouts that do not adapt',
+  ),
 };
 
 const LINK = Object.fromEntries(
@@ -132,25 +176,48 @@ function faultAction(schedule: Schedule): Rule {
     leaderElected: {},
     committed: {
       index: whole(1, Number.MAX_SAFE_INTEGER),
-      nodes: (value, path) => whole(1, schedule.nodes)(value, path),
+      nodes: (value, path) => whole(1, serverCount(schedule))(value, path),
     },
-    latestCommitted: { nodes: (value, path) => whole(1, schedule.nodes)(value, path) },
+    latestCommitted: {
+      nodes: (value, path) => whole(1, serverCount(schedule))(value, path),
+    },
   };
-  return record<FaultAction>(
-    {
-      atMs: momentOf(schedule),
-      when: oneOfKinds(conditions),
-      fault: oneOfKinds(faultRules(schedule)),
-      forMs: milliseconds(),
-    },
-    ['when', 'forMs'],
-  );
+  const fields: Rules<FaultAction> = {
+    atMs: momentOf(schedule),
+    when: oneOfKinds(conditions),
+    fault: oneOfKinds(faultRules(schedule)),
+    forMs: milliseconds(),
+  };
+  return all(record(fields, ['when', 'forMs']), notUndone);
+}
+
+/** What stays until another verb changes it: a time would promise an end that does not come. */
+const LASTING: readonly Fault['kind'][] = [
+  'transfer',
+  'join',
+  'joinBlank',
+  'leave',
+  'learn',
+  'configure',
+  'snapshot',
+  'wipe',
+];
+
+function notUndone(value: unknown, path: Path): void {
+  const { fault, forMs } = value as FaultAction;
+  if (forMs === undefined || !LASTING.includes(fault.kind)) return;
+  throw wrong(forMs, [...path, 'forMs'], `no time for a ${fault.kind}, which is not undone`);
+}
+
+function notEmpty(value: unknown, path: Path): void {
+  if ((value as readonly unknown[]).length === 0) throw wrong(value, path, 'at least one');
 }
 
 function faultRules(schedule: Schedule): RulesByKind<Fault> {
   const target = nodeOf(schedule, 'leader', 'follower');
   const targetOrAll = nodeOf(schedule, 'leader', 'follower', '*');
   const one = { node: target };
+  const named = { node: nodeOf(schedule) };
   return {
     crash: one,
     restart: one,
@@ -172,6 +239,14 @@ function faultRules(schedule: Schedule): RulesByKind<Fault> {
     diskSlow: { node: target, latencyMs: milliseconds() },
     diskFull: one,
     diskCorrupt: one,
+    wipe: one,
+    transfer: { to: nodeOf(schedule, 'follower') },
+    join: named,
+    joinBlank: named,
+    leave: one,
+    learn: named,
+    configure: { voters: all(list(nodeOf(schedule)), notEmpty) },
+    snapshot: one,
     heal: {},
   };
 }
@@ -188,8 +263,9 @@ function operation(schedule: Schedule): Rule {
     key: text(KEY_CHARACTERS_MAX),
     value: textOrNull,
     expected: textOrNull,
+    read: oneOf(READ_WAYS),
   };
-  return all(record(fields, ['value', 'expected']), operationValues);
+  return all(record(fields, ['value', 'expected', 'read']), operationValues, readOfGet);
 }
 
 /** What is stored must be given, and what is not stored must not. */
@@ -209,6 +285,12 @@ function operationValues(value: unknown, path: Path): void {
   }
 }
 
+function readOfGet(value: unknown, path: Path): void {
+  const { op, read } = value as ScheduledOperation;
+  if (op === 'get' || read === undefined) return;
+  throw wrong(read, [...path, 'read'], `no way to read for a ${op}`);
+}
+
 function momentOf(schedule: Schedule): Rule {
   return (value, path) => {
     const { durationMs } = schedule;
@@ -218,13 +300,14 @@ function momentOf(schedule: Schedule): Rule {
   };
 }
 
-/** The name of a node, or one of `others`. */
+/** The name of a node or a spare, or one of `others`. */
 function nodeOf(schedule: Schedule, ...others: readonly string[]): Rule {
   return (value, path) => {
     if (others.includes(value as string)) return;
+    const servers = serverCount(schedule);
     const name = typeof value === 'string' ? value : '';
-    if (/^n[1-9]\d*$/.test(name) && Number(name.slice(1)) <= schedule.nodes) return;
-    const names = schedule.nodes === 1 ? 'n1' : `n1 … n${schedule.nodes}`;
+    if (/^n[1-9]\d*$/.test(name) && Number(name.slice(1)) <= servers) return;
+    const names = servers === 1 ? 'n1' : `n1 … n${servers}`;
     throw wrong(value, path, [names, ...others].join(', '));
   };
 }
@@ -248,6 +331,25 @@ function heartbeatBelowTimeout(value: unknown, path: Path): void {
   throw wrong(heartbeatMs, [...path, 'heartbeatMs'], expected);
 }
 
+/** §6.4.1: without stickiness others may elect a leader while the lease of this one holds. */
+function leasesByStickiness(value: unknown, path: Path): void {
+  const { clockDriftPpm, leaderStickiness } = value as Settings;
+  if (clockDriftPpm === null || leaderStickiness) return;
+  const expected = 'null without leaderStickiness, which leases need';
+  throw wrong(clockDriftPpm, [...path, 'clockDriftPpm'], expected);
+}
+
+/** Below the heartbeat servers stand for election between two, above the ceiling it is none. */
+function floorBetween(value: unknown, path: Path): void {
+  const { adaptiveTimeout, heartbeatMs, electionTimeoutMs } = value as Settings;
+  const floorMs = adaptiveTimeout?.floorMs;
+  const mostMs = electionTimeoutMs[1];
+  if (floorMs === undefined || (floorMs > heartbeatMs && floorMs <= mostMs)) return;
+  const expected = `above the heartbeat, which is ${heartbeatMs}, and at most ${mostMs},`;
+  const place = [...path, 'adaptiveTimeout', 'floorMs'];
+  throw wrong(floorMs, place, `${expected} the longest election timeout`);
+}
+
 /** The link model judges its settings itself, one by one and together. */
 function linkSetting(field: string): Rule {
   return (value, path) => {
@@ -261,167 +363,4 @@ function fitsLink(base: () => LinkSettings): Rule {
   return (value, path) => {
     complain(checkLinkSettings({ ...base(), ...(value as Partial<LinkSettings>) }), path);
   };
-}
-
-function complain(complaint: string | null, path: Path): void {
-  if (complaint !== null) throw new ScheduleError(path, `${pathText(path)}: ${complaint}`);
-}
-
-// ---- Kinds of rules -----------------------------------------------------------------------------
-
-function number(low: number, high: number, what = 'a number'): Rule {
-  return (value, path) => {
-    if (!isWithin(value, low, high)) throw wrong(value, path, `${what} from ${low} to ${high}`);
-  };
-}
-
-function milliseconds(low = 0): Rule {
-  return number(low, DAY_MS, 'a number of milliseconds');
-}
-
-function share(): Rule {
-  return number(0, 1);
-}
-
-function whole(low: number, high: number): Rule {
-  return (value, path) => {
-    if (isWhole(value, low, high)) return;
-    throw wrong(value, path, `a whole number from ${low} to ${high}`);
-  };
-}
-
-function flag(): Rule {
-  return oneOf([true, false]);
-}
-
-function text(most = Number.POSITIVE_INFINITY): Rule {
-  return (value, path) => {
-    if (typeof value !== 'string') throw wrong(value, path, 'text');
-    // It is shown on terminals, which would take some for orders.
-    if (/\p{Cc}/u.test(value)) throw wrong(value, path, 'text without control characters');
-    if (value.length > most) {
-      const came = `has ${value.length} characters`;
-      throw new ScheduleError(path, `${pathText(path)} ${came}; expected are at most ${most}`);
-    }
-  };
-}
-
-function textOrNull(value: unknown, path: Path): void {
-  if (value !== null && typeof value !== 'string') throw wrong(value, path, 'text or null');
-}
-
-function oneOf(allowed: readonly (string | number | boolean)[]): Rule {
-  return (value, path) => {
-    if (allowed.includes(value as string)) return;
-    throw wrong(value, path, allowed.map((each) => JSON.stringify(each)).join(' or '));
-  };
-}
-
-/** A pair of milliseconds, the smaller one first. */
-function range(low: number): Rule {
-  return all(
-    pair(milliseconds(low)),
-    holds(
-      () => 'the lower bound first',
-      ([first, second]: number[]) => (first as number) <= (second as number),
-    ),
-  );
-}
-
-function pair(item: Rule): Rule {
-  return all(
-    list(item),
-    holds(
-      () => 'a list of two',
-      (items: unknown[]) => items.length === 2,
-    ),
-  );
-}
-
-function list(item: Rule): Rule {
-  return (value, path) => {
-    if (!Array.isArray(value)) throw wrong(value, path, 'a list');
-    value.forEach((each, i) => {
-      item(each, [...path, i]);
-    });
-  };
-}
-
-/** An object with these fields and no other. */
-function record<T>(rules: Rules<T>, optional: readonly string[] = []): Rule {
-  const fields = Object.entries<Rule>(rules);
-  return (value, path) => {
-    if (!isObject(value)) throw wrong(value, path, 'an object');
-    for (const field of Object.keys(value)) {
-      if (Object.hasOwn(rules, field)) continue;
-      const expected = fields.map(([name]) => name).join(', ');
-      const at = [...path, field];
-      throw new ScheduleError(at, `${pathText(at)} is unknown; expected are ${expected}`);
-    }
-    for (const [field, rule] of fields) {
-      if (Object.hasOwn(value, field)) rule(value[field], [...path, field]);
-      else if (!optional.includes(field)) rule(undefined, [...path, field]);
-    }
-  };
-}
-
-/** An object whose field `kind` says which other fields it has. */
-function oneOfKinds<T extends { kind: string }>(rules: RulesByKind<T>): Rule {
-  const byKind: Readonly<Record<string, Rules<object>>> = rules;
-  const kind = oneOf(Object.keys(rules));
-  return (value, path) => {
-    if (!isObject(value)) throw wrong(value, path, 'an object');
-    kind(value.kind, [...path, 'kind']);
-    record({ kind, ...byKind[value.kind as string] })(value, path);
-  };
-}
-
-function all(...rules: readonly Rule[]): Rule {
-  return (value, path) => {
-    for (const rule of rules) rule(value, path);
-  };
-}
-
-/** What a value that is of the right type must fulfil besides. */
-function holds<T>(expected: () => string, condition: (value: T) => boolean): Rule {
-  return (value, path) => {
-    if (!condition(value as T)) throw wrong(value, path, expected());
-  };
-}
-
-function isWithin(value: unknown, low: number, high: number): value is number {
-  return typeof value === 'number' && value >= low && value <= high;
-}
-
-function isWhole(value: unknown, low: number, high: number): boolean {
-  return isWithin(value, low, high) && Number.isSafeInteger(value);
-}
-
-function isObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
-}
-
-// ---- Saying so ----------------------------------------------------------------------------------
-
-const SHOWN_CHARACTERS_MAX = 60;
-
-function wrong(value: unknown, path: Path, expected: string): ScheduleError {
-  const came = value === undefined ? 'missing' : shown(value);
-  return new ScheduleError(path, `${pathText(path)} is ${came}; expected is ${expected}`);
-}
-
-function shown(value: unknown): string {
-  if (isObject(value)) return 'an object';
-  const written = JSON.stringify(value);
-  if (written.length <= SHOWN_CHARACTERS_MAX) return written;
-  return `${written.slice(0, SHOWN_CHARACTERS_MAX)}…`;
-}
-
-/** As one would write it in code: `faults[3].fault.node`. */
-function pathText(path: Path): string {
-  const text = path
-    .map((step) => (typeof step === 'number' ? `[${step}]` : `.${step}`))
-    .join('')
-    .replace(/^\./, '');
-  return text === '' ? 'the schedule' : text;
 }

@@ -6,9 +6,10 @@
 import type { OperationKind } from '../src/command.ts';
 import type { NodeId, Settings } from '../src/raft/types.ts';
 import type { LinkSettings } from '../src/transport/link.ts';
+import type { ReadWay } from './cluster.ts';
 import type { FaultAction } from './faults.ts';
 
-export const SCHEDULE_VERSION = 1;
+export const SCHEDULE_VERSION = 2;
 
 export type DiskSettings = {
   /** A write is durable after a time drawn uniformly from this range. */
@@ -37,6 +38,8 @@ export type ScheduledOperation = {
   readonly value?: string | null;
   /** What a cas expects; `null` is absent. */
   readonly expected?: string | null;
+  /** Of a get; absent is `linearizable`. */
+  readonly read?: ReadWay;
 };
 
 /**
@@ -44,7 +47,7 @@ export type ScheduledOperation = {
  * and equal logs, and have served a write and a read of every client.
  */
 export type Recovery = {
-  /** A majority of the nodes. */
+  /** As many as a majority of `nodes`; spares that have joined may be among them. */
   readonly core: readonly NodeId[];
   /** The other nodes are healed as well, or cut off from core and clients. */
   readonly others: 'healed' | 'cutOff';
@@ -56,8 +59,13 @@ export type Schedule = {
   /** Where it comes from, for people: a profile, `shrunk from …`. */
   readonly name: string;
   readonly seed: number;
-  /** They are called n1, n2, … */
+  /** They make up the first configuration, and are called n1, n2, … */
   readonly nodes: number;
+  /**
+   * Servers with blank disks that belong to no configuration until they join; their names go on
+   * behind those of the nodes.
+   */
+  readonly spares: number;
   readonly settings: Settings;
   /** Most commands that share a log entry. */
   readonly batchCommands: number;
@@ -65,12 +73,16 @@ export type Schedule = {
   /** Between clients and nodes. */
   readonly clientLink: LinkSettings;
   readonly disk: DiskSettings;
-  /** Per node, in order. */
+  /** Per node, in order, and then per spare. */
   readonly clocks: readonly ClockSettings[];
   readonly clients: {
     readonly count: number;
     readonly requestTimeoutMs: number;
     readonly retryMs: number;
+    /** Clients let the cluster name their sessions, and learn when they expire (§6.3). */
+    readonly registered: boolean;
+    /** Most sessions that the state machine keeps; beyond it the least recently used one goes. */
+    readonly sessionsMax: number;
   };
   /** Length of the first phase. */
   readonly durationMs: number;
@@ -78,6 +90,11 @@ export type Schedule = {
   readonly operations: readonly ScheduledOperation[];
   readonly recovery: Recovery;
 };
+
+/** All servers of a schedule: its nodes, and behind them its spares. */
+export function serverIds({ nodes, spares }: Pick<Schedule, 'nodes' | 'spares'>): NodeId[] {
+  return nodeIds(nodes + spares);
+}
 
 export function nodeIds(count: number): NodeId[] {
   return Array.from({ length: count }, (_, i) => `n${i + 1}`);

@@ -3,8 +3,8 @@
  * two at a time, and what it asked and was told becomes the history of the run.
  */
 import type { Operation, OperationKind, Result } from '../src/command.ts';
-import { acknowledge } from './acknowledged.ts';
-import type { Outcome } from './cluster.ts';
+import { type Acknowledged, acknowledge } from './acknowledged.ts';
+import type { Outcome, ReadWay } from './cluster.ts';
 import type { HistoryOperation, HistoryResult } from './history.ts';
 import type { ScheduledOperation } from './schedule.ts';
 
@@ -13,7 +13,6 @@ import type { ScheduledOperation } from './schedule.ts';
  * and few, for what overlaps in a history is what makes it costly to judge.
  */
 const OUTSTANDING_MAX = 2;
-const FIRST_REQUESTS = 64;
 
 const textEncoder = new TextEncoder();
 const textDecoder = new TextDecoder('utf-8', { ignoreBOM: true });
@@ -24,7 +23,8 @@ export type SingleClient = {
   call(
     client: 0,
     operation: Operation,
-    done: (outcome: Outcome, requestNumber: number) => void,
+    done: (outcome: Outcome, requestNumber: number, clientId: number) => void,
+    read: ReadWay,
   ): void;
 };
 
@@ -32,8 +32,9 @@ type Writable<T> = { -readonly [K in keyof T]: T[K] };
 
 export class ScheduledClients {
   readonly history: HistoryOperation[] = [];
-  /** Per client: a byte per request number, 1 where a write was acknowledged. */
-  readonly acknowledged: Uint8Array[];
+  readonly acknowledged: Acknowledged = new Map();
+  /** Stale reads that were answered: they promise nothing, and are in no history. */
+  staleReads = 0;
   readonly #clients: readonly SingleClient[];
   readonly #nowNs: () => number;
   /** By client, what waits for its turn. */
@@ -43,7 +44,6 @@ export class ScheduledClients {
     this.#clients = clients;
     this.#nowNs = nowNs;
     this.#queues = clients.map(() => []);
-    this.acknowledged = clients.map(() => new Uint8Array(FIRST_REQUESTS));
   }
 
   /**
@@ -77,6 +77,7 @@ export class ScheduledClients {
 
   #call(client: SingleClient, scheduled: ScheduledOperation, done: (ok: boolean) => void): void {
     const { client: number, op, key, value = null, expected = null } = scheduled;
+    const { read = 'linearizable' } = scheduled;
     const record: Writable<HistoryOperation> = {
       client: number,
       op,
@@ -87,21 +88,28 @@ export class ScheduledClients {
       return: null,
       outcome: 'unknown',
     };
-    this.history.push(record);
+    if (read !== 'stale') this.history.push(record);
     const operation = {
       kind: op,
       key: bytesOf(key),
       value: value === null ? null : bytesOf(value),
       expected: expected === null ? null : bytesOf(expected),
     };
-    client.call(0, operation, (outcome, requestNumber) => {
-      this.#note(record, outcome, requestNumber);
+    const ended = (outcome: Outcome, requestNumber: number, clientId: number): void => {
+      this.#note(record, outcome, clientId, requestNumber);
+      if (read === 'stale' && outcome.kind === 'ok') this.staleReads++;
       done(record.outcome === 'ok');
       this.#callNext(client, number);
-    });
+    };
+    client.call(0, operation, ended, read);
   }
 
-  #note(record: Writable<HistoryOperation>, outcome: Outcome, requestNumber: number): void {
+  #note(
+    record: Writable<HistoryOperation>,
+    outcome: Outcome,
+    clientId: number,
+    requestNumber: number,
+  ): void {
     const result = outcome.kind === 'ok' ? historyResult(record.op, outcome.result) : null;
     // An answer that the session no longer keeps: it was executed once, or not at all.
     if (outcome.kind === 'unknown' || (outcome.kind === 'ok' && result === null)) return;
@@ -109,7 +117,7 @@ export class ScheduledClients {
     record.outcome = outcome.kind;
     if (result === null) return;
     record.result = result;
-    if (record.op !== 'get') acknowledge(this.acknowledged, record.client, requestNumber);
+    if (record.op !== 'get') acknowledge(this.acknowledged, clientId, requestNumber);
   }
 }
 

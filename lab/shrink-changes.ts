@@ -2,9 +2,17 @@
  * The ways to make a schedule smaller or simpler. Each gives a schedule that is valid if the one it
  * was given is; whether that still fails is for lab/shrink.ts to find out.
  */
+import { SESSION_BOUNDS } from '../src/kv.ts';
+import type { Settings } from '../src/raft/types.ts';
 import { checkLinkSettings, type LinkSettings, PERFECT } from '../src/transport/link.ts';
 import type { Fault, FaultAction, Target } from './faults.ts';
-import { type ClockSettings, nodeIds, type Schedule, type ScheduledOperation } from './schedule.ts';
+import {
+  type ClockSettings,
+  nodeIds,
+  type Schedule,
+  type ScheduledOperation,
+  serverIds,
+} from './schedule.ts';
 import type { Violation } from './verdict.ts';
 
 /** `null` where there is nothing to change. A change can be made only so often. */
@@ -41,6 +49,14 @@ export function groupsOf(i: number): List<readonly Target[]> {
   return partOf(i, {
     read: (fault) => (fault.kind === 'partition' ? fault.groups : []),
     write: (fault, groups) => (fault.kind === 'partition' ? { ...fault, groups } : null),
+  });
+}
+
+/** Who is to belong to the cluster if the i-th fault says so. */
+export function votersOf(i: number): List<string> {
+  return partOf(i, {
+    read: (fault) => (fault.kind === 'configure' ? fault.voters : []),
+    write: (fault, voters) => (fault.kind === 'configure' ? { ...fault, voters } : null),
   });
 }
 
@@ -190,12 +206,27 @@ export const CALMER: readonly Change[] = [
   exactClocks,
 ];
 
+const MIB = 1024 * 1024;
+
+/** Each feature of the protocol left out, and limits that are never met. */
+const PLAIN_SETTINGS: readonly Partial<Settings>[] = [
+  { snapshotEntries: Number.MAX_SAFE_INTEGER, snapshotBytes: Number.MAX_SAFE_INTEGER },
+  { clockDriftPpm: null },
+  { adaptiveTimeout: null },
+  { windowBytes: 16 * MIB },
+  { uncommittedBytes: 64 * MIB },
+];
+
 /** The same field by field, for where some of them are needed. */
 export const PLAINER: readonly Change[] = [
   ...calmedFields('link'),
   ...calmedFields('clientLink'),
   ...calmedFields('disk'),
   (schedule) => (schedule.batchCommands === 1 ? null : { ...schedule, batchCommands: 1 }),
+  ...PLAIN_SETTINGS.map(settled),
+  roomForAllSessions,
+  unregistered,
+  readAlike,
 ];
 
 function calmed(name: Settled): Change {
@@ -217,6 +248,32 @@ function exactClocks(schedule: Schedule): Schedule | null {
   return same(clocks, schedule.clocks) ? null : { ...schedule, clocks };
 }
 
+function settled(plain: Partial<Settings>): Change {
+  return (schedule) => {
+    const settings = { ...schedule.settings, ...plain };
+    return same(settings, schedule.settings) ? null : { ...schedule, settings };
+  };
+}
+
+function roomForAllSessions(schedule: Schedule): Schedule | null {
+  const { clients } = schedule;
+  const { sessionsMax } = SESSION_BOUNDS;
+  if (clients.sessionsMax >= sessionsMax) return null;
+  return { ...schedule, clients: { ...clients, sessionsMax } };
+}
+
+function unregistered(schedule: Schedule): Schedule | null {
+  const { clients } = schedule;
+  return clients.registered ? { ...schedule, clients: { ...clients, registered: false } } : null;
+}
+
+/** All gets as clients make them who say nothing. */
+function readAlike(schedule: Schedule): Schedule | null {
+  if (schedule.operations.every(({ read }) => read === undefined)) return null;
+  const operations = schedule.operations.map(({ read, ...operation }) => operation);
+  return { ...schedule, operations };
+}
+
 /** Plain data in the order of its fields. */
 function same(a: unknown, b: unknown): boolean {
   return JSON.stringify(a) === JSON.stringify(b);
@@ -224,9 +281,13 @@ function same(a: unknown, b: unknown): boolean {
 
 // ---- Nodes and clients --------------------------------------------------------------------------
 
-/** Leaves out each node once, the last one first; those behind it move up. */
-export function fewerNodes({ nodes }: Schedule): Change[] {
-  return nodeIds(nodes).map((_, i) => (schedule) => withoutNode(schedule, nodes - i));
+/** Leaves out each node and spare once, the last one first; those behind it move up. */
+export function fewerNodes({ nodes, spares }: Schedule): Change[] {
+  const servers = nodes + spares;
+  return Array.from(
+    { length: servers },
+    (_, i) => (schedule) => withoutNode(schedule, servers - i),
+  );
 }
 
 /** Leaves out a client with its operations, or has client 0 do them. */
@@ -247,8 +308,10 @@ export function fewerClients({ clients }: Schedule): Change[] {
 }
 
 function withoutNode(schedule: Schedule, number: number): Schedule | null {
-  const nodes = schedule.nodes - 1;
-  if (nodes < 1 || number > schedule.nodes) return null;
+  const isSpare = number > schedule.nodes;
+  const nodes = schedule.nodes - (isSpare ? 0 : 1);
+  const spares = schedule.spares - (isSpare ? 1 : 0);
+  if (nodes < 1 || spares < 0 || number > schedule.nodes + schedule.spares) return null;
   const renamed = (name: Target): Target | null => {
     const at = /^n(\d+)$/.test(name) ? Number(name.slice(1)) : 0;
     if (at === number) return null;
@@ -262,20 +325,24 @@ function withoutNode(schedule: Schedule, number: number): Schedule | null {
   return {
     ...schedule,
     nodes,
+    spares,
     clocks: schedule.clocks.filter((_, i) => i !== number - 1),
-    faults: schedule.faults.flatMap((action) => withoutTarget(action, renamed, nodes)),
-    recovery: { ...schedule.recovery, core: nodeIds(nodes).filter((name) => core.has(name)) },
+    faults: schedule.faults.flatMap((action) => withoutTarget(action, renamed, nodes + spares)),
+    recovery: {
+      ...schedule.recovery,
+      core: serverIds({ nodes, spares }).filter((name) => core.has(name)),
+    },
   };
 }
 
 type Rename = (name: Target) => Target | null;
 
 /** The action under the new names; none if it was about the node that is gone. */
-function withoutTarget(action: FaultAction, renamed: Rename, nodes: number): FaultAction[] {
+function withoutTarget(action: FaultAction, renamed: Rename, servers: number): FaultAction[] {
   const fault = renamedFault(action.fault, renamed);
   if (fault === null) return [];
   if (action.when === undefined || !('nodes' in action.when)) return [{ ...action, fault }];
-  const when = { ...action.when, nodes: Math.min(action.when.nodes, nodes) };
+  const when = { ...action.when, nodes: Math.min(action.when.nodes, servers) };
   return [{ ...action, when, fault }];
 }
 
@@ -294,6 +361,14 @@ function renamedFault(fault: Fault, renamed: Rename): Fault | null {
     case 'link': {
       const [pair] = renamedPair([fault.from, fault.to], renamed);
       return pair === undefined ? null : { ...fault, from: pair[0], to: pair[1] };
+    }
+    case 'transfer': {
+      const to = renamed(fault.to);
+      return to === null ? null : { ...fault, to };
+    }
+    case 'configure': {
+      const voters = fault.voters.flatMap((voter) => renamed(voter) ?? []);
+      return voters.length === 0 ? null : { ...fault, voters };
     }
     default: {
       const node = renamed(fault.node);

@@ -23,6 +23,7 @@ import {
   SHORTER,
   settingsOf,
   shorterFault,
+  votersOf,
 } from './shrink-changes.ts';
 import {
   type Fails,
@@ -150,6 +151,7 @@ function* fineRound(search: Search): Steps {
   for (let i = 0; i < search.schedule.faults.length; i++) {
     yield* thin(search, linksOf(i));
     yield* thin(search, groupsOf(i));
+    yield* thin(search, votersOf(i));
     yield* thin(search, settingsOf(i));
     yield* search.apply([shorterFault(i)]);
   }

@@ -24,7 +24,14 @@ export type Coverage = {
   readonly messagesSent: number;
   readonly messagesDropped: number;
   readonly crashes: number;
+  /** Servers that went on as others on blank disks. */
+  readonly disksLost: number;
   readonly leaderChanges: number;
+  /** Leaders that were asked to take over (§3.10). */
+  readonly handovers: number;
+  /** Configurations that were committed, joint ones and those of learners included. */
+  readonly configurations: number;
+  readonly snapshotsInstalled: number;
   readonly operationsOk: number;
   readonly operationsFailed: number;
   readonly operationsUnknown: number;

@@ -4,7 +4,7 @@
  */
 import type { OperationKind } from '../src/command.ts';
 import { chance, fork, nextUint32, type RandomState } from '../src/raft/random.ts';
-import type { Caller, Outcome } from './cluster.ts';
+import type { Caller, Outcome, ReadWay } from './cluster.ts';
 
 export type Workload = {
   readonly clients: number;
@@ -14,6 +14,8 @@ export type Workload = {
   readonly rate: number | null;
   /** Share of reads, 0 … 1. */
   readonly readRatio: number;
+  /** How reads are made; linearizable by a round of heartbeats if left out. */
+  readonly readWay?: ReadWay;
   readonly valueBytes: number;
   readonly keys: number;
   /** Exponent of Zipf's law over the keys; 0 is uniform. */
@@ -73,7 +75,7 @@ export function startWorkload(
     issue: (slot, intendedUs) => {
       next.fill(slot);
       slot.intendedUs = intendedUs;
-      caller.call(slot.client, slot.operation, slot.done);
+      caller.call(slot.client, slot.operation, slot.done, workload.readWay);
     },
   };
   if (workload.rate === null) closedLoop(load);

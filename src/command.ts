@@ -11,12 +11,20 @@
  * Numbers are little-endian; client ids and indexes are safe integers carried as float64.
  */
 
+/** What may be done to a key. */
 export const OPERATION_KINDS = ['get', 'put', 'delete', 'create', 'update', 'cas'] as const;
 export type OperationKind = (typeof OPERATION_KINDS)[number];
 
+/**
+ * What a log may ask of the state machine: beside operations on keys, `register`, which makes a
+ * session and answers with its client id (§6.3, RegisterClient). A kind's place is its byte.
+ */
+export const COMMAND_KINDS = [...OPERATION_KINDS, 'register'] as const;
+export type CommandKind = (typeof COMMAND_KINDS)[number];
+
 /** `null` means absent, as a value to store (delete), to expect, or found. */
 export type Operation = {
-  readonly kind: OperationKind;
+  readonly kind: CommandKind;
   readonly key: Uint8Array;
   readonly value: Uint8Array | null;
   readonly expected: Uint8Array | null;
@@ -46,6 +54,10 @@ export const STATUSES = [
   'notExecuted',
   /** The server lost its lead while the command was in its log: it may or may not take effect. */
   'outcomeUnknown',
+  /** The session was registered and is kept no longer (§6.3); not executed. */
+  'sessionExpired',
+  /** Too much waits already; not executed. */
+  'overloaded',
 ] as const;
 export type Status = (typeof STATUSES)[number];
 
@@ -62,6 +74,29 @@ export const RESULT_HEADER_BYTES = 28;
 const HAS_VALUE = 1;
 const HAS_EXPECTED = 2;
 const MAX_KEY_BYTES = 0xffff;
+
+/**
+ * Ids that `register` gives out count from here, and those that clients choose stay below: so a
+ * session that has expired can be told from one that has not begun.
+ */
+export const FIRST_REGISTERED_CLIENT = 2 ** 52;
+
+const CLIENT_ID_BYTES = 8;
+
+/** A client id as the value that `register` answers with. */
+export function encodeClientId(clientId: number): Uint8Array<ArrayBuffer> {
+  const value = new Uint8Array(CLIENT_ID_BYTES);
+  new DataView(value.buffer).setFloat64(0, clientId, true);
+  return value;
+}
+
+export function decodeClientId(value: Uint8Array): number {
+  if (value.byteLength !== CLIENT_ID_BYTES) {
+    const found = value.byteLength;
+    throw new RangeError(`a client id has ${CLIENT_ID_BYTES} bytes, got ${found}`);
+  }
+  return new DataView(value.buffer, value.byteOffset, CLIENT_ID_BYTES).getFloat64(0, true);
+}
 
 /** A growing buffer of records; `take` hands out what was written and starts afresh. */
 export class RecordWriter {
@@ -86,7 +121,7 @@ export class RecordWriter {
       OPERATION_HEADER_BYTES + key.byteLength + valueLength + expectedLength,
     );
     const view = this.#view;
-    view.setUint8(at, OPERATION_KINDS.indexOf(operation.kind));
+    view.setUint8(at, COMMAND_KINDS.indexOf(operation.kind));
     view.setUint8(
       at + 1,
       (value === null ? 0 : HAS_VALUE) | (expected === null ? 0 : HAS_EXPECTED),
@@ -160,7 +195,7 @@ export class OperationReader {
   #next = 0;
   /** Offset of the current record in `bytes`. */
   at = 0;
-  kind: OperationKind = 'get';
+  kind: CommandKind = 'get';
   clientId = 0;
   requestNumber = 0;
   lowestPending = 0;
@@ -181,7 +216,7 @@ export class OperationReader {
     const at = this.#next;
     if (at >= this.bytes.byteLength) return false;
     const view = this.#view;
-    const kind = OPERATION_KINDS[view.getUint8(at)];
+    const kind = COMMAND_KINDS[view.getUint8(at)];
     if (kind === undefined) throw new RangeError(`no operation has kind ${view.getUint8(at)}`);
     const flags = view.getUint8(at + 1);
     this.at = at;

@@ -1,7 +1,8 @@
 /**
  * A log entry as bytes, the same in frames and in storages: its kind as one byte, and its content.
+ * A configuration is JSON, in an entry as in what a snapshot stands for.
  */
-import { type Configuration, type Entry, unreachable } from './raft/types.ts';
+import { type Configuration, type Entry, type NodeId, unreachable } from './raft/types.ts';
 
 const ENTRY_KINDS = [
   'noop',
@@ -21,7 +22,7 @@ export function entryContent(entry: Entry): Uint8Array {
     case 'command':
       return entry.command;
     case 'configuration':
-      return textEncoder.encode(JSON.stringify(entry.configuration));
+      return configurationContent(entry.configuration);
     default:
       return unreachable(entry);
   }
@@ -39,13 +40,30 @@ export function makeEntry(
       return Object.freeze({ index, term, kind });
     case 'command':
       return Object.freeze({ index, term, kind, command: content });
-    case 'configuration': {
-      const configuration = JSON.parse(textDecoder.decode(content)) as Configuration;
-      return Object.freeze({ index, term, kind, configuration });
-    }
+    case 'configuration':
+      return Object.freeze({ index, term, kind, configuration: makeConfiguration(content) });
     default:
       throw new RangeError('unknown kind of entry');
   }
+}
+
+export function configurationContent({ voters, outgoing, learners }: Configuration): Uint8Array {
+  return textEncoder.encode(JSON.stringify({ voters, outgoing, learners }));
+}
+
+/**
+ * The inverse of `configurationContent`. Throws RangeError, SyntaxError or TypeError for bytes that
+ * are not one.
+ */
+export function makeConfiguration(content: Uint8Array): Configuration {
+  const parsed: unknown = JSON.parse(textDecoder.decode(content));
+  const { voters, outgoing, learners } = Object(parsed) as Partial<Configuration>;
+  return { voters: idsOf(voters), outgoing: idsOf(outgoing), learners: idsOf(learners) };
+}
+
+function idsOf(ids: unknown): readonly NodeId[] {
+  if (Array.isArray(ids) && ids.every((id) => typeof id === 'string')) return ids;
+  throw new RangeError(`a configuration holds lists of ids, got ${JSON.stringify(ids)}`);
 }
 
 /** An entry's kind as one byte, for storages that keep entries in binary. */

@@ -3,34 +3,62 @@
  * through which a request that is repeated takes effect once (§6.3). Pure: the same batches give
  * the same state and the same results on every server.
  */
-import { OperationReader, type RecordWriter, type Result } from './command.ts';
+import { encodeClientId, OperationReader, type RecordWriter, type Result } from './command.ts';
+import { KvRestore } from './kv-restore.ts';
+import { KvSnapshot } from './kv-snapshot.ts';
+import { SESSION_WINDOW, type SessionBounds, Sessions } from './sessions.ts';
+import type { SnapshotSink, SnapshotSource } from './snapshots.ts';
 import { ByteTable } from './table.ts';
 
-/** Requests of one session whose answers may be kept at a time; bounds a session's memory. */
-export const SESSION_WINDOW = 1 << 16;
+export { SESSION_WINDOW, type SessionBounds } from './sessions.ts';
 
-/** The answers a client may still ask for, by request number modulo the length of `answers`. */
-type Session = { lowestPending: number; answers: (Result | undefined)[] };
+/**
+ * Enough for a thousand clients with thousands of requests outstanding each, before one that was
+ * lost sight of expires.
+ */
+export const SESSION_BOUNDS: SessionBounds = {
+  sessionsMax: 10_000,
+  sessionBytesMax: 256 * 2 ** 20,
+};
 
 export type KvCounters = {
-  /** Commands that were executed, those included that found nothing to change. */
+  /**
+   * Commands that took effect since the log began, those included that found nothing to change; a
+   * part of the replicated state.
+   */
   executed: number;
-  /** Repeated requests that were answered without being executed. */
+  /** Repeated requests that this server answered without executing them. */
   repeated: number;
 };
 
 const STALE: Result = { status: 'stale', value: null, index: 0 };
 const TOO_MANY_PENDING: Result = { status: 'tooManyPending', value: null, index: 0 };
+const SESSION_EXPIRED: Result = { status: 'sessionExpired', value: null, index: 0 };
 
 export class Kv {
-  readonly #table = new ByteTable();
-  readonly #sessions = new Map<number, Session>();
+  #table = new ByteTable();
+  #sessions: Sessions;
+  #snapshot: SnapshotSource | null = null;
   /** The result that most commands of an entry share. */
   #done: Result = { status: 'ok', value: null, index: 0 };
   readonly counters: KvCounters = { executed: 0, repeated: 0 };
 
+  /** Bounds that are left out are `SESSION_BOUNDS`; all servers of a cluster need the same. */
+  constructor(bounds: Partial<SessionBounds> = {}) {
+    this.#sessions = new Sessions({ ...SESSION_BOUNDS, ...bounds });
+  }
+
   get size(): number {
     return this.#table.size;
+  }
+
+  get sessionCount(): number {
+    return this.#sessions.size;
+  }
+
+  /** Requests of a client's session that took effect; 0 if there is none. */
+  executedOf(clientId: number): number {
+    return this.#sessions.get(clientId)?.executed ?? 0;
   }
 
   /**
@@ -41,8 +69,9 @@ export class Kv {
     const command = new OperationReader(batch);
     this.#done = { status: 'ok', value: null, index };
     while (command.next()) {
-      const result =
-        command.clientId === 0 ? this.#execute(index, command) : this.#once(index, command);
+      // A registration has no session yet: one that is repeated makes another, which does no harm.
+      const sessionless = command.clientId === 0 || command.kind === 'register';
+      const result = sessionless ? this.#execute(index, command) : this.#once(index, command);
       results?.result(command.clientId, command.requestNumber, result);
     }
   }
@@ -67,15 +96,7 @@ export class Kv {
    * O(n).
    */
   digest(): string {
-    let sessions = 0;
-    for (const [clientId, session] of this.#sessions) {
-      let answers = 0;
-      for (const answer of session.answers) if (answer !== undefined) answers += answer.index;
-      sessions =
-        (sessions + (clientId % 0xffff_ffff) * 31 + session.lowestPending * 17 + answers) %
-        0xffff_ffff;
-    }
-    return `${this.contentDigest()}:${sessions.toString(16)}`;
+    return `${this.contentDigest()}:${this.#sessions.digest().toString(16)}`;
   }
 
   entries(): Generator<[key: Uint8Array, value: Uint8Array]> {
@@ -83,42 +104,57 @@ export class Kv {
   }
 
   /**
+   * Begins a snapshot of the state as it is (§5.1), whatever is applied while it is taken. One at a
+   * time. O(bytes of the state / 256 KiB).
+   */
+  snapshot(): SnapshotSource {
+    if (this.#snapshot !== null) {
+      throw new Error('one snapshot at a time: finish or cancel the one under way first');
+    }
+    const { executed } = this.counters;
+    const state = { table: this.#table, sessions: this.#sessions, executed };
+    this.#snapshot = new KvSnapshot(state, () => {
+      this.#snapshot = null;
+    });
+    return this.#snapshot;
+  }
+
+  /** A snapshot under way goes on with the state that was. */
+  restore(): SnapshotSink {
+    return new KvRestore(this.#sessions.bounds, ({ table, sessions, executed }) => {
+      this.#table = table;
+      this.#sessions = sessions;
+      this.counters.executed = executed;
+    });
+  }
+
+  /**
    * §6.3: executes a request the first time it comes, and answers it from the session ever after.
    */
   #once(index: number, command: OperationReader): Result {
-    const { requestNumber, lowestPending } = command;
-    const session = this.#session(command.clientId, lowestPending);
+    const { requestNumber } = command;
+    const session = this.#sessions.use(command.clientId, command.lowestPending);
+    if (session === null) return SESSION_EXPIRED;
     if (requestNumber < session.lowestPending) {
       this.counters.repeated++;
       return STALE;
     }
-    if (requestNumber - session.lowestPending >= SESSION_WINDOW) return TOO_MANY_PENDING;
-    growTo(session, requestNumber - session.lowestPending + 1);
-    const at = requestNumber & (session.answers.length - 1);
-    const answered = session.answers[at];
-    if (answered !== undefined) {
-      this.counters.repeated++;
-      return answered;
+    const ahead = requestNumber - session.lowestPending;
+    if (ahead >= SESSION_WINDOW) return TOO_MANY_PENDING;
+    if (ahead < session.answers.length) {
+      const answered = session.answers[requestNumber & (session.answers.length - 1)];
+      if (answered !== undefined) {
+        this.counters.repeated++;
+        return answered;
+      }
     }
+    if (session.bytes > this.#sessions.bounds.sessionBytesMax) return TOO_MANY_PENDING;
+    this.#sessions.growTo(session, ahead + 1);
+    const at = requestNumber & (session.answers.length - 1);
     const result = this.#execute(index, command);
     session.answers[at] = result;
+    this.#sessions.answered(session, result);
     return result;
-  }
-
-  #session(clientId: number, lowestPending: number): Session {
-    let session = this.#sessions.get(clientId);
-    if (session === undefined) {
-      session = { lowestPending, answers: new Array<Result | undefined>(16).fill(undefined) };
-      this.#sessions.set(clientId, session);
-    }
-    const { answers } = session;
-    // What lies a whole ring further has no slot of its own; then everything kept is forgotten.
-    const forget = Math.min(lowestPending - session.lowestPending, answers.length);
-    for (let i = 0; i < forget; i++) {
-      answers[(session.lowestPending + i) & (answers.length - 1)] = undefined;
-    }
-    session.lowestPending = Math.max(session.lowestPending, lowestPending);
-    return session;
   }
 
   #execute(index: number, command: OperationReader): Result {
@@ -152,6 +188,8 @@ export class Kv {
         this.#store(command);
         return this.#done;
       }
+      case 'register':
+        return { status: 'ok', value: encodeClientId(this.#sessions.register()), index };
     }
   }
 
@@ -183,18 +221,4 @@ function isExpected(command: OperationReader, actual: Uint8Array | null): boolea
     if (actual[i] !== command.bytes[start + i]) return false;
   }
   return true;
-}
-
-/** Rings are powers of two and only grow; answers keep their place modulo the new length. */
-function growTo(session: Session, needed: number): void {
-  const { answers } = session;
-  if (needed <= answers.length) return;
-  let length = answers.length;
-  while (length < needed) length *= 2;
-  const grown = new Array<Result | undefined>(length).fill(undefined);
-  for (let i = 0; i < answers.length; i++) {
-    const requestNumber = session.lowestPending + i;
-    grown[requestNumber & (length - 1)] = answers[requestNumber & (answers.length - 1)];
-  }
-  session.answers = grown;
 }

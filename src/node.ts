@@ -3,9 +3,13 @@
  * The host supplies four things, clock, storage, transport and state machine, and ends each of its
  * turns with `flush`. No promise and no clock of its own: the simulator runs this very file.
  */
-import { OperationReader, type RecordWriter, type Status, splitBatch } from './command.ts';
+import { type Part as ClientPart, grouped, joined } from './batching.ts';
+import { OperationReader, type RecordWriter, type Status } from './command.ts';
+import { PersistQueue } from './persist-queue.ts';
+import { latestConfiguration } from './raft/log.ts';
 import { create, nextDeadlineUs, step } from './raft/raft.ts';
 import type { RandomState } from './raft/random.ts';
+import { metaOf } from './raft/snapshot.ts';
 import {
   type Answer,
   type Configuration,
@@ -13,14 +17,16 @@ import {
   type Entry,
   type Index,
   type Input,
+  type Membership,
   type Message,
   type NodeId,
-  type PersistChange,
   type RaftState,
+  type ReadMode,
   type Settings,
   type Term,
   unreachable,
 } from './raft/types.ts';
+import { type SnapshotState, Snapshots } from './snapshots.ts';
 import type { Storage } from './storage/storage.ts';
 import type { Transport } from './transport/transport.ts';
 
@@ -31,7 +37,7 @@ export interface Clock {
   setTimer(atUs: number, fire: () => void): void;
 }
 
-export interface StateMachine {
+export interface StateMachine extends SnapshotState {
   /** Executes a batch of commands of log entry `index`; results go to `results` if given. */
   apply(index: Index, batch: Uint8Array, results: RecordWriter | null): void;
   query(batch: Uint8Array, results: RecordWriter): void;
@@ -51,13 +57,23 @@ export type NodeOptions = {
   readonly rng: RandomState;
   /** Most commands that share one log entry. */
   readonly batchCommands: number;
+  /** Most requests that may wait for their answer; what comes beyond is refused. */
+  readonly requestsMax: number;
 };
+
+/**
+ * How a client wants its reads (§6.4): `linearizable` by a round of heartbeats, and `stale` from
+ * what this server happens to have.
+ */
+export type ClientReadMode = 'linearizable' | Exclude<ReadMode, 'readIndex'> | 'stale';
 
 export type Host = {
   readonly clock: Clock;
   readonly storage: Storage;
   readonly transport: Transport;
   readonly stateMachine: StateMachine;
+  /** Calls back in a turn of its own, soon: so that long work is done in slices between others'. */
+  later(then: () => void): void;
   /** The single tap for traces, metrics and checks; called after every step. */
   readonly observe?: (input: Input, effects: readonly Effect[], state: RaftState) => void;
   /** The node has stopped for good: its disk failed it, or it broke an invariant. */
@@ -67,9 +83,9 @@ export type Host = {
 /** Results that go out without waiting for the turn's end. */
 const FRAME_RESULTS = 512;
 
-/** Records of one client that share an entry or a read round. */
-type Part = { readonly client: Client; readonly batch: Uint8Array; readonly count: number };
+type Part = ClientPart<Client>;
 type PendingEntry = { readonly term: Term; readonly parts: readonly Part[] };
+type Turn = { readonly mode: ReadMode; parts: Part[] };
 
 export class Node {
   readonly options: NodeOptions;
@@ -84,8 +100,14 @@ export class Node {
   #writes: Part[] = [];
   #writeCount = 0;
   #writeBytes = 0;
-  #reads: Part[] = [];
+  readonly #reads: readonly Turn[] = [
+    { mode: 'readIndex', parts: [] },
+    { mode: 'lease', parts: [] },
+    { mode: 'follower', parts: [] },
+  ];
   readonly #toDeliver = new Set<Client>();
+  /** Requests that have not been answered. */
+  #waiting = 0;
 
   /** What the state machine has executed; the core is told in a step of its own. */
   #appliedIndex: Index = 0;
@@ -96,37 +118,61 @@ export class Node {
   readonly #readBatches = new Map<number, readonly Part[]>();
   /** Confirmed reads that wait for their index to be applied. */
   #readable: { index: Index; parts: readonly Part[] }[] = [];
+  /** Changes of membership and transfers under way. */
+  readonly #changes = new Map<number, (answer: Answer) => void>();
 
-  #persisting = false;
-  #changes: PersistChange[] = [];
-  #issuedSequence = 0;
-  #durableSequence = 0;
-  /** The latest persist that changed term or vote: what every message waits for. */
-  #termSequence = 0;
-  #held: { message: Message; sequence: number }[] = [];
+  readonly #snapshots: Snapshots;
+  /** Entries that came while the state machine was put into a snapshot's state. */
+  #applyLater: Entry[] = [];
+  readonly #queue: PersistQueue;
 
   constructor(options: NodeOptions, host: Host) {
     this.options = options;
     this.#host = host;
+    this.#queue = new PersistQueue(
+      host.storage,
+      (sequence) => this.#enqueue({ kind: 'persisted', nowUs: this.#nowUs(), sequence }),
+      (error) => this.#fail(error),
+    );
+    this.#snapshots = new Snapshots(host, {
+      saved: (index) => this.#enqueue({ kind: 'snapshotSaved', nowUs: this.#nowUs(), index }),
+      received: (snapshot) => {
+        this.#enqueue({ kind: 'snapshotReceived', nowUs: this.#nowUs(), snapshot });
+      },
+      failed: (error) => this.#fail(error),
+    });
   }
 
   /** Reads the storage back and begins as a follower. */
   start(done: () => void): void {
-    const { clock, storage } = this.#host;
-    storage.load((error, stored) => {
+    this.#host.storage.load((error, stored) => {
+      if (this.#stopped) return;
       if (error !== null) {
         this.#fail(error);
         return;
       }
-      this.#state = create({ ...this.options, nowUs: clock.nowUs(), ...stored });
-      this.#armTimer();
-      done();
+      const begin = (): void => {
+        this.#guard(() => {
+          this.#appliedIndex = stored.snapshot?.index ?? 0;
+          this.#state = create({ ...this.options, nowUs: this.#nowUs(), ...stored });
+          this.#armTimer();
+        });
+        if (this.#state !== null) done();
+      };
+      if (stored.snapshot === null) begin();
+      else this.#snapshots.restore(stored.snapshot.index, begin);
     });
   }
 
   stop(): void {
     this.#stopped = true;
+    this.#queue.stop();
+    this.#snapshots.stop();
     this.#host.transport.close();
+  }
+
+  #nowUs(): number {
+    return this.#host.clock.nowUs();
   }
 
   /** The core's state, for status and audit; not to be changed. */
@@ -136,13 +182,16 @@ export class Node {
   }
 
   receive(message: Message): void {
-    this.#enqueue({ kind: 'message', nowUs: this.#host.clock.nowUs(), message });
+    // It is for who had this address before, and lost its disk (identity.ts).
+    if (message.to !== this.options.id) return;
+    this.#enqueue({ kind: 'message', nowUs: this.#nowUs(), message });
   }
 
   /**
    * Commands of one client, `count` records; proposed at the end of the turn, with those of others.
    */
   write(client: Client, batch: Uint8Array, count: number): void {
+    if (!this.#admit(client, batch, count)) return;
     this.#writes.push({ client, batch, count });
     this.#writeCount += count;
     // A full entry does not wait for the turn's end: the followers work on it while the next one
@@ -154,19 +203,74 @@ export class Node {
     }
   }
 
-  /** Linearizable reads of one client (§6.4). */
-  read(client: Client, batch: Uint8Array, count: number): void {
-    this.#reads.push({ client, batch, count });
+  /** Reads of one client (§6.4). Those through the log are written. */
+  read(client: Client, batch: Uint8Array, count: number, mode: ClientReadMode): void {
+    if (!this.#admit(client, batch, count)) return;
+    const part = { client, batch, count };
+    if (mode === 'stale') this.#serve([part]);
+    else {
+      const asked = mode === 'linearizable' ? 'readIndex' : mode;
+      this.#reads.find((turn) => turn.mode === asked)?.parts.push(part);
+    }
   }
+
+  /**
+   * Beyond its bound a node refuses at once, rather than let everybody wait longer. While its disk
+   * is being read it knows nothing yet.
+   */
+  #admit(client: Client, batch: Uint8Array, count: number): boolean {
+    this.#waiting += count;
+    const isFull = this.#waiting > this.options.requestsMax;
+    if (this.#state !== null && !isFull) return true;
+    this.#refuse([{ client, batch, count }], isFull ? 'overloaded' : 'notLeader');
+    return false;
+  }
+
+  // ---- Operations -------------------------------------------------------------------------------
+
+  /**
+   * Changes the membership, if this node leads (ch. 4); `done` gets `done` or `rejected`. With
+   * `catchUp`, new voters are learners first.
+   */
+  configure(membership: Membership, catchUp: boolean, done: (answer: Answer) => void): void {
+    const id = this.#operation(done);
+    this.#enqueue({ kind: 'configure', nowUs: this.#nowUs(), id, membership, catchUp });
+  }
+
+  /** Hands leadership over (§3.10), if this node leads. */
+  transfer(to: NodeId, done: (answer: Answer) => void): void {
+    const id = this.#operation(done);
+    this.#enqueue({ kind: 'transfer', nowUs: this.#nowUs(), id, to });
+  }
+
+  #operation(done: (answer: Answer) => void): number {
+    const id = this.#nextId++;
+    if (this.#state !== null) this.#changes.set(id, done);
+    else done({ kind: 'rejected', reason: 'notLeader', leaderId: null });
+    return id;
+  }
+
+  /** Takes a snapshot now, unless there is nothing new to take. */
+  takeSnapshot(): void {
+    this.#enqueue({ kind: 'snapshotNow', nowUs: this.#nowUs() });
+  }
+
+  /** The membership as this node knows it, committed or not (§4.1). */
+  get configuration(): Configuration {
+    return latestConfiguration(this.state.persistent.log);
+  }
+
+  // ---- Turns ------------------------------------------------------------------------------------
 
   /** Ends a turn: proposes what came in, and delivers the results that are there. */
   flush(): void {
     if (this.#writeCount > 0) this.#proposeAll();
-    if (this.#reads.length > 0) {
+    for (const turn of this.#reads) {
+      if (turn.parts.length === 0) continue;
       const id = this.#nextId++;
-      this.#readBatches.set(id, this.#reads);
-      this.#reads = [];
-      this.#enqueue({ kind: 'read', nowUs: this.#host.clock.nowUs(), id, mode: 'readIndex' });
+      this.#readBatches.set(id, turn.parts);
+      turn.parts = [];
+      this.#enqueue({ kind: 'read', nowUs: this.#nowUs(), id, mode: turn.mode });
     }
     if (this.#toDeliver.size === 0) return;
     for (const client of this.#toDeliver) if (client.results.count > 0) client.deliver();
@@ -178,48 +282,15 @@ export class Node {
     this.#writes = [];
     this.#writeCount = 0;
     this.#writeBytes = 0;
-    for (const group of this.#group(parts)) this.#propose(group);
-  }
-
-  /** §10.2.2: commands that came in together share an entry, within bounds of number and bytes. */
-  *#group(parts: readonly Part[]): Generator<Part[]> {
     const { batchCommands, settings } = this.options;
-    let group: Part[] = [];
-    let commandsLeft = batchCommands;
-    let bytesLeft = settings.batchBytes;
-    for (const { client, batch, count } of parts) {
-      let from = 0;
-      let left = count;
-      while (left > 0) {
-        const whole = left <= commandsLeft && batch.byteLength - from <= bytesLeft;
-        let fitting = whole
-          ? { end: batch.byteLength, count: left }
-          : splitBatch(batch, from, commandsLeft, bytesLeft);
-        if (fitting.count === 0 && group.length > 0) {
-          yield group;
-          group = [];
-          commandsLeft = batchCommands;
-          bytesLeft = settings.batchBytes;
-          continue;
-        }
-        // A single command beyond the bound has an entry of its own.
-        if (fitting.count === 0) fitting = splitBatch(batch, from, 1, Number.POSITIVE_INFINITY);
-        group.push({ client, batch: batch.subarray(from, fitting.end), count: fitting.count });
-        commandsLeft -= fitting.count;
-        bytesLeft -= fitting.end - from;
-        from = fitting.end;
-        left -= fitting.count;
-      }
-    }
-    if (group.length > 0) yield group;
+    for (const group of grouped(parts, batchCommands, settings.batchBytes)) this.#propose(group);
   }
 
   #propose(parts: readonly Part[]): void {
     const id = this.#nextId++;
     this.#proposals.set(id, parts);
-    const only = parts.length === 1 ? parts[0] : undefined;
-    const command = only === undefined ? concatenate(parts) : only.batch;
-    this.#enqueue({ kind: 'propose', nowUs: this.#host.clock.nowUs(), id, command });
+    const command = joined(parts);
+    this.#enqueue({ kind: 'propose', nowUs: this.#nowUs(), id, command });
   }
 
   // ---- Steps ------------------------------------------------------------------------------------
@@ -236,7 +307,7 @@ export class Node {
       this.#step(this.#state, input);
       while (this.#inputs.length > 0) this.#step(this.#state, this.#inputs.shift() as Input);
     } catch (error) {
-      this.#fail(error instanceof Error ? error : new Error(String(error)));
+      this.#fail(asError(error));
     } finally {
       this.#stepping = false;
     }
@@ -244,10 +315,17 @@ export class Node {
   }
 
   #step(state: RaftState, input: Input): void {
+    if (this.#stopped) return;
     const { kind: roleBefore } = state.role;
     const effects = step(state, input);
     this.#host.observe?.(input, effects, state);
-    for (const effect of effects) this.#carryOut(effect);
+    for (const effect of effects) {
+      // A disk that fails within one of them ends it all.
+      if (this.#stopped) return;
+      this.#carryOut(effect);
+    }
+    // Whatever became of it, the next one may come.
+    if (input.kind === 'snapshotReceived') this.#snapshots.goOn();
     if (roleBefore === 'leader' && state.role.kind !== 'leader') this.#forgetPending();
   }
 
@@ -257,13 +335,30 @@ export class Node {
         this.#send(effect.message, effect.after);
         break;
       case 'persist':
-        this.#persist(effect.sequence, effect.change);
+        this.#queue.persist(effect.sequence, effect.change);
         break;
       case 'apply':
         this.#apply(effect.entries);
         break;
       case 'answer':
         this.#answer(effect.id, effect.answer);
+        break;
+      case 'takeSnapshot':
+        this.#takeSnapshot();
+        break;
+      case 'sendChunk':
+        this.#snapshots.read(effect.message, this.options.settings.chunkBytes, (message) => {
+          if (!this.#stopped) this.#send(message, 'term');
+        });
+        break;
+      case 'receiveChunk':
+        // As with `takeSnapshot`.
+        this.#queue.whenDurable('term', () => {
+          if (!this.#stopped) this.#snapshots.receive(effect);
+        });
+        break;
+      case 'install':
+        this.#install(effect.snapshot.index);
         break;
       default:
         unreachable(effect);
@@ -276,8 +371,17 @@ export class Node {
   }
 
   readonly #onTimer = (): void => {
-    this.#enqueue({ kind: 'timer', nowUs: this.#host.clock.nowUs() });
+    this.#enqueue({ kind: 'timer', nowUs: this.#nowUs() });
   };
+
+  /** What is called back from outside a step ends the node where it throws, not who called. */
+  #guard(act: () => void): void {
+    try {
+      act();
+    } catch (error) {
+      this.#fail(asError(error));
+    }
+  }
 
   #fail(error: Error): void {
     if (this.#stopped) return;
@@ -285,48 +389,14 @@ export class Node {
     this.#host.onFailure(error);
   }
 
-  // ---- Durability -------------------------------------------------------------------------------
-
   #send(message: Message, after: 'term' | 'log'): void {
-    const sequence = after === 'log' ? this.#issuedSequence : this.#termSequence;
-    if (sequence <= this.#durableSequence) this.#host.transport.send(message);
-    else this.#held.push({ message, sequence });
-  }
-
-  #persist(sequence: number, change: PersistChange): void {
-    this.#issuedSequence = sequence;
-    if (change.termAndVote !== null) this.#termSequence = sequence;
-    this.#changes.push(change);
-    if (!this.#persisting) this.#persistAll();
-  }
-
-  /** Group commit: whatever has gathered while the disk was busy is its next unit. */
-  #persistAll(): void {
-    this.#persisting = true;
-    const changes = this.#changes;
-    const sequence = this.#issuedSequence;
-    this.#changes = [];
-    this.#host.storage.persist(changes, (error) => {
-      this.#persisting = false;
-      if (this.#stopped) return;
-      if (error !== null) {
-        this.#fail(error);
-        return;
-      }
-      this.#durableSequence = sequence;
-      this.#release();
-      this.#enqueue({ kind: 'persisted', nowUs: this.#host.clock.nowUs(), sequence });
-      if (this.#changes.length > 0 && !this.#persisting) this.#persistAll();
-    });
-  }
-
-  #release(): void {
-    if (this.#held.length === 0) return;
-    const held = this.#held;
-    this.#held = [];
-    for (const { message, sequence } of held) {
-      if (sequence <= this.#durableSequence) this.#host.transport.send(message);
-      else this.#held.push({ message, sequence });
+    const { transport } = this.#host;
+    // Most need not wait, and cost no closure.
+    if (this.#queue.isDurable(after)) transport.send(message);
+    else {
+      this.#queue.whenDurable(after, () => {
+        if (!this.#stopped) transport.send(message);
+      });
     }
   }
 
@@ -338,7 +408,16 @@ export class Node {
       this.#proposals.delete(id);
       if (answer.kind === 'accepted') {
         this.#entries.set(answer.index, { term: answer.term, parts: proposal });
-      } else this.#refuse(proposal, 'notLeader');
+      } else {
+        const overloaded = answer.kind === 'rejected' && answer.reason === 'overloaded';
+        this.#refuse(proposal, overloaded ? 'overloaded' : 'notLeader');
+      }
+      return;
+    }
+    const change = this.#changes.get(id);
+    if (change !== undefined) {
+      this.#changes.delete(id);
+      change(answer);
       return;
     }
     const reads = this.#readBatches.get(id);
@@ -350,18 +429,62 @@ export class Node {
   }
 
   #apply(entries: readonly Entry[]): void {
+    if (this.#snapshots.restoring) {
+      for (const entry of entries) this.#applyLater.push(entry);
+      return;
+    }
     for (const entry of entries) this.#applyEntry(entry);
     const last = entries[entries.length - 1];
-    if (last === undefined) return;
-    this.#appliedIndex = last.index;
-    this.#enqueue({ kind: 'applied', nowUs: this.#host.clock.nowUs(), index: last.index });
+    if (last !== undefined) this.#applied(last.index);
+  }
+
+  #applied(index: Index): void {
+    this.#appliedIndex = index;
+    this.#enqueue({ kind: 'applied', nowUs: this.#nowUs(), index });
     if (this.#readable.length === 0) return;
     const readable = this.#readable;
     this.#readable = [];
     for (const read of readable) {
-      if (read.index <= last.index) this.#serve(read.parts);
+      if (read.index <= index) this.#serve(read.parts);
       else this.#readable.push(read);
     }
+  }
+
+  #takeSnapshot(): void {
+    // No disk may hold a snapshot of a term that it does not know of.
+    if (!this.#queue.isDurable('term')) {
+      this.#queue.whenDurable('term', () => this.#guard(() => this.#takeSnapshot()));
+      return;
+    }
+    // Given up where another was installed meanwhile, or another that waited as well is under way.
+    const { persistent, volatile } = this.state;
+    if (this.#stopped || !volatile.takingSnapshot || this.#snapshots.taking) return;
+    const latest = persistent.snapshot?.index ?? 0;
+    if (this.#appliedIndex <= latest) {
+      // One received has overtaken it: it is as good, and durable.
+      this.#enqueue({ kind: 'snapshotSaved', nowUs: this.#nowUs(), index: latest });
+      return;
+    }
+    const { settings } = this.options;
+    const from = this.#appliedIndex;
+    const { bytesSinceSnapshot } = this.state.volatile;
+    this.#snapshots.take(metaOf(this.state, from), () => {
+      const entries = (this.#appliedIndex - from) / settings.snapshotEntries;
+      const bytes = this.state.volatile.bytesSinceSnapshot - bytesSinceSnapshot;
+      return Math.max(entries, bytes / settings.snapshotBytes);
+    });
+  }
+
+  /** Puts the state machine into the state of the snapshot received; the core has moved on. */
+  #install(index: Index): void {
+    this.#snapshots.restore(index, () => {
+      this.#guard(() => {
+        this.#applied(index);
+        const entries = this.#applyLater;
+        this.#applyLater = [];
+        this.#apply(entries);
+      });
+    });
   }
 
   #applyEntry(entry: Entry): void {
@@ -375,7 +498,8 @@ export class Node {
       stateMachine.apply(entry.index, entry.command, null);
       return;
     }
-    for (const { client, batch } of pending.parts) {
+    for (const { client, batch, count } of pending.parts) {
+      this.#waiting -= count;
       stateMachine.apply(entry.index, batch, client.results);
       if (client.results.count >= FRAME_RESULTS) client.deliver();
       else this.#toDeliver.add(client);
@@ -383,7 +507,8 @@ export class Node {
   }
 
   #serve(parts: readonly Part[]): void {
-    for (const { client, batch } of parts) {
+    for (const { client, batch, count } of parts) {
+      this.#waiting -= count;
       this.#host.stateMachine.query(batch, client.results);
       this.#toDeliver.add(client);
     }
@@ -396,7 +521,8 @@ export class Node {
   }
 
   #refuse(parts: readonly Part[], status: Status): void {
-    for (const { client, batch } of parts) {
+    for (const { client, batch, count } of parts) {
+      this.#waiting -= count;
       const operation = new OperationReader(batch);
       while (operation.next()) {
         client.results.result(operation.clientId, operation.requestNumber, {
@@ -410,13 +536,6 @@ export class Node {
   }
 }
 
-function concatenate(parts: readonly Part[]): Uint8Array {
-  const size = parts.reduce((sum, { batch }) => sum + batch.byteLength, 0);
-  const whole = new Uint8Array(size);
-  let at = 0;
-  for (const { batch } of parts) {
-    whole.set(batch, at);
-    at += batch.byteLength;
-  }
-  return whole;
+function asError(thrown: unknown): Error {
+  return thrown instanceof Error ? thrown : new Error(String(thrown));
 }

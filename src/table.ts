@@ -1,45 +1,58 @@
 /**
- * A hash table from byte strings to byte strings whose records live in one buffer, so that a
- * million keys are a few objects to the garbage collector, and a put of a known size copies bytes
- * and allocates nothing.
- *
- * Open addressing with linear probing; deletion shifts back, so there are no tombstones. A record
- * is [key length, value length, value capacity] as 32-bit words, then key and value, padded to
- * words.
+ * A hash table from byte strings to byte strings: slots lead from the hash of a key to the address
+ * of its record in an arena. A put of a known size copies bytes and allocates nothing, and none
+ * takes time in proportion to the table.
  */
+import {
+  Arena,
+  type ArenaSnapshot,
+  addressOf,
+  CAPACITY,
+  DEAD,
+  GENERATION,
+  HEADER_BYTES,
+  KEY_LENGTH,
+  type Segment,
+  segmentOf,
+  VALUE_LENGTH,
+  WORD_MASK,
+} from './arena.ts';
 import { copyBytes } from './command.ts';
+import { type Bucket, homeOf, SlotDirectory } from './slots.ts';
 
-const HEADER_BYTES = 12;
-const INITIAL_SLOTS = 256;
-const INITIAL_BYTES = 1 << 13;
-/** Slots are doubled beyond this load: linear probing degrades quickly above it. */
-const MAX_LOAD = 0.5;
+/**
+ * Segments freed of garbage whenever a new one begins. More than half of such a segment is
+ * garbage, so two make up for what is written meanwhile.
+ */
+const CLEANED_SEGMENTS = 2;
 
 export class ByteTable {
-  /**
-   * Two words a slot, side by side for the cache: the offset of its record in words, plus 1 (0 is
-   * an empty slot), and the hash of its key.
-   */
-  #slots = new Uint32Array(INITIAL_SLOTS * 2);
-  #slotCount = INITIAL_SLOTS;
-  #bytes = new Uint8Array(INITIAL_BYTES);
-  #words = new Uint32Array(this.#bytes.buffer);
-  #used = 0;
-  #garbage = 0;
+  readonly #directory = new SlotDirectory();
+  readonly #arena = new Arena();
   #size = 0;
 
   get size(): number {
     return this.#size;
   }
 
+  /** What the records take up, garbage and free room included. */
+  get heldBytes(): number {
+    return this.#arena.heldBytes;
+  }
+
   /** A copy of the value, or `null` if the key is absent. */
   get(source: Uint8Array, keyStart: number, keyLength: number): Uint8Array | null {
-    const slot = this.#find(hashBytes(source, keyStart, keyLength), source, keyStart, keyLength);
-    return slot < 0 ? null : this.#valueAt(slot);
+    const hash = hashBytes(source, keyStart, keyLength);
+    const bucket = this.#directory.bucketOf(hash);
+    const slot = this.#find(bucket, hash, source, keyStart, keyLength);
+    if (slot < 0) return null;
+    const address = bucket.slots[slot * 2] as number;
+    return valueAt(this.#segment(address), address & WORD_MASK);
   }
 
   has(source: Uint8Array, keyStart: number, keyLength: number): boolean {
-    return this.#find(hashBytes(source, keyStart, keyLength), source, keyStart, keyLength) >= 0;
+    const hash = hashBytes(source, keyStart, keyLength);
+    return this.#find(this.#directory.bucketOf(hash), hash, source, keyStart, keyLength) >= 0;
   }
 
   /** Stores value bytes that stand in the same buffer as the key. */
@@ -51,31 +64,35 @@ export class ByteTable {
     valueLength: number,
   ): void {
     const hash = hashBytes(source, keyStart, keyLength);
-    const slot = this.#find(hash, source, keyStart, keyLength);
-    if (slot >= 0 && this.#overwrite(slot, source, valueStart, valueLength)) return;
-    const record = this.#allocate(keyLength, valueLength);
-    const word = record / 4;
-    this.#words[word] = keyLength;
-    this.#words[word + 1] = valueLength;
-    this.#words[word + 2] = valueLength;
-    copyBytes(source, keyStart, this.#bytes, record + HEADER_BYTES, keyLength);
-    copyBytes(source, valueStart, this.#bytes, record + HEADER_BYTES + keyLength, valueLength);
+    const bucket = this.#directory.bucketOf(hash);
+    const slot = this.#find(bucket, hash, source, keyStart, keyLength);
     if (slot >= 0) {
-      this.#garbage += this.#recordBytes(this.#wordOf(slot));
-      this.#slots[slot * 2] = word + 1;
+      const present = bucket.slots[slot * 2] as number;
+      if (this.#overwrite(present, source, valueStart, valueLength)) return;
+    }
+    if (this.#arena.needsSegment(keyLength, valueLength)) this.#clean();
+    const address = this.#arena.allocate(keyLength, valueLength, valueLength);
+    const { bytes } = this.#segment(address);
+    const at = (address & WORD_MASK) * 4 + HEADER_BYTES;
+    copyBytes(source, keyStart, bytes, at, keyLength);
+    copyBytes(source, valueStart, bytes, at + keyLength, valueLength);
+    if (slot >= 0) {
+      this.#arena.kill(bucket.slots[slot * 2] as number);
+      bucket.slots[slot * 2] = address;
       return;
     }
-    this.#insert(hash, word);
+    this.#directory.insert(hash, address);
     this.#size++;
-    if (this.#size > this.#slotCount * MAX_LOAD) this.#rehash();
   }
 
   delete(source: Uint8Array, keyStart: number, keyLength: number): boolean {
-    const slot = this.#find(hashBytes(source, keyStart, keyLength), source, keyStart, keyLength);
+    const hash = hashBytes(source, keyStart, keyLength);
+    const bucket = this.#directory.bucketOf(hash);
+    const slot = this.#find(bucket, hash, source, keyStart, keyLength);
     if (slot < 0) return false;
-    this.#garbage += this.#recordBytes(this.#wordOf(slot));
+    this.#arena.kill(bucket.slots[slot * 2] as number);
+    bucket.remove(slot);
     this.#size--;
-    this.#shiftBack(slot);
     return true;
   }
 
@@ -83,14 +100,11 @@ export class ByteTable {
   digest(): number {
     let low = 0;
     let high = 0;
-    for (let slot = 0; slot < this.#slotCount; slot++) {
-      const occupied = this.#slots[slot * 2] as number;
-      if (occupied === 0) continue;
-      const record = (occupied - 1) * 4;
-      const keyLength = this.#words[occupied - 1] as number;
-      const valueLength = this.#words[occupied] as number;
-      const key = hashBytes(this.#bytes, record + HEADER_BYTES, keyLength);
-      const value = hashBytes(this.#bytes, record + HEADER_BYTES + keyLength, valueLength);
+    for (const [{ bytes, words }, word] of this.#records()) {
+      const start = word * 4 + HEADER_BYTES;
+      const keyLength = words[word + KEY_LENGTH] as number;
+      const key = hashBytes(bytes, start, keyLength);
+      const value = hashBytes(bytes, start + keyLength, words[word + VALUE_LENGTH] as number);
       low = (low + mix(key, value)) >>> 0;
       high = (high + mix(value, key ^ keyLength)) >>> 0;
     }
@@ -99,122 +113,95 @@ export class ByteTable {
 
   /** Every key with its value, copied, in no particular order. */
   *entries(): Generator<[key: Uint8Array, value: Uint8Array]> {
-    for (let slot = 0; slot < this.#slotCount; slot++) {
-      if (this.#slots[slot * 2] === 0) continue;
-      const word = this.#wordOf(slot);
+    for (const [segment, word] of this.#records()) {
       const start = word * 4 + HEADER_BYTES;
-      const key = this.#bytes.slice(start, start + (this.#words[word] as number));
-      yield [key, this.#valueAt(slot)];
+      const key = segment.bytes.slice(start, start + (segment.words[word + KEY_LENGTH] as number));
+      yield [key, valueAt(segment, word)];
     }
   }
 
-  #wordOf(slot: number): number {
-    return (this.#slots[slot * 2] as number) - 1;
+  /** Begins a snapshot of the records as they are, `size` of them. One at a time. */
+  beginSnapshot(): ArenaSnapshot {
+    if (this.#arena.snapshot !== null) throw new Error('a snapshot of the table is under way');
+    return this.#arena.beginSnapshot();
   }
 
-  #valueAt(slot: number): Uint8Array {
-    const word = this.#wordOf(slot);
-    const start = word * 4 + HEADER_BYTES + (this.#words[word] as number);
-    return this.#bytes.slice(start, start + (this.#words[word + 1] as number));
+  *#records(): Generator<readonly [segment: Segment, word: number]> {
+    for (const segment of this.#arena.segments) {
+      for (let word = 0; word * 4 < segment.usedBytes; word += segment.recordBytes(word) / 4) {
+        if (segment.words[word + GENERATION] !== DEAD) yield [segment, word];
+      }
+    }
   }
 
-  #find(hash: number, source: Uint8Array, keyStart: number, keyLength: number): number {
-    const mask = this.#slotCount - 1;
-    for (let slot = hash & mask; ; slot = (slot + 1) & mask) {
-      const occupied = this.#slots[slot * 2] as number;
-      if (occupied === 0) return -1;
-      if (this.#slots[slot * 2 + 1] !== hash || this.#words[occupied - 1] !== keyLength) continue;
-      const at = (occupied - 1) * 4 + HEADER_BYTES;
+  #segment(address: number): Segment {
+    return this.#arena.segments[segmentOf(address)] as Segment;
+  }
+
+  #find(
+    bucket: Bucket,
+    hash: number,
+    source: Uint8Array,
+    keyStart: number,
+    keyLength: number,
+  ): number {
+    const { slots, mask } = bucket;
+    for (let slot = homeOf(hash) & mask; ; slot = (slot + 1) & mask) {
+      const address = slots[slot * 2] as number;
+      if (address === 0) return -1;
+      if (slots[slot * 2 + 1] !== hash) continue;
+      const { bytes, words } = this.#segment(address);
+      const word = address & WORD_MASK;
+      if (words[word + KEY_LENGTH] !== keyLength) continue;
+      const at = word * 4 + HEADER_BYTES;
       let same = 0;
-      while (same < keyLength && this.#bytes[at + same] === source[keyStart + same]) same++;
+      while (same < keyLength && bytes[at + same] === source[keyStart + same]) same++;
       if (same === keyLength) return slot;
     }
   }
 
   /** Writes the new value where the old one stands; false, and nothing done, if it does not fit. */
-  #overwrite(slot: number, source: Uint8Array, valueStart: number, valueLength: number): boolean {
-    const word = this.#wordOf(slot);
-    if (valueLength > (this.#words[word + 2] as number)) return false;
-    this.#words[word + 1] = valueLength;
-    const at = word * 4 + HEADER_BYTES + (this.#words[word] as number);
-    copyBytes(source, valueStart, this.#bytes, at, valueLength);
+  #overwrite(
+    address: number,
+    source: Uint8Array,
+    valueStart: number,
+    valueLength: number,
+  ): boolean {
+    const segment = this.#segment(address);
+    const word = address & WORD_MASK;
+    const { bytes, words } = segment;
+    if (valueLength > (words[word + CAPACITY] as number)) return false;
+    this.#arena.beforeChange(segment, word);
+    words[word + VALUE_LENGTH] = valueLength;
+    const at = word * 4 + HEADER_BYTES + (words[word + KEY_LENGTH] as number);
+    copyBytes(source, valueStart, bytes, at, valueLength);
     return true;
   }
 
-  #recordBytes(word: number): number {
-    return recordBytes(this.#words[word] as number, this.#words[word + 2] as number);
-  }
-
-  #allocate(keyLength: number, valueLength: number): number {
-    const needed = recordBytes(keyLength, valueLength);
-    if (this.#used + needed > this.#bytes.byteLength) this.#makeRoom(needed);
-    const record = this.#used;
-    this.#used += needed;
-    return record;
-  }
-
-  /**
-   * Copies the live records into a buffer that leaves as much again free. Amortised O(1) per put.
-   */
-  #makeRoom(needed: number): void {
-    const live = this.#used - this.#garbage + needed;
-    let capacity = INITIAL_BYTES;
-    while (capacity < live * 2) capacity *= 2;
-    const bytes = new Uint8Array(capacity);
-    const words = new Uint32Array(bytes.buffer);
-    let used = 0;
-    for (let slot = 0; slot < this.#slotCount; slot++) {
-      const occupied = this.#slots[slot * 2] as number;
-      if (occupied === 0) continue;
-      const from = (occupied - 1) * 4;
-      const size = this.#recordBytes(occupied - 1);
-      bytes.set(this.#bytes.subarray(from, from + size), used);
-      this.#slots[slot * 2] = used / 4 + 1;
-      used += size;
-    }
-    this.#bytes = bytes;
-    this.#words = words;
-    this.#used = used;
-    this.#garbage = 0;
-  }
-
-  #insert(hash: number, word: number): void {
-    const mask = this.#slotCount - 1;
-    let slot = hash & mask;
-    while (this.#slots[slot * 2] !== 0) slot = (slot + 1) & mask;
-    this.#slots[slot * 2] = word + 1;
-    this.#slots[slot * 2 + 1] = hash;
-  }
-
-  #rehash(): void {
-    const slots = this.#slots;
-    this.#slotCount *= 2;
-    this.#slots = new Uint32Array(this.#slotCount * 2);
-    for (let at = 0; at < slots.length; at += 2) {
-      const occupied = slots[at] as number;
-      if (occupied !== 0) this.#insert(slots[at + 1] as number, occupied - 1);
+  /** Moves what lives out of the segments with most garbage, and lets go of them. */
+  #clean(): void {
+    for (let i = 0; i < CLEANED_SEGMENTS; i++) {
+      const index = this.#arena.wasteful();
+      if (index === 0) return;
+      const segment = this.#arena.segments[index] as Segment;
+      for (let word = 0; word * 4 < segment.usedBytes; word += segment.recordBytes(word) / 4) {
+        if (segment.words[word + GENERATION] !== DEAD) this.#move(segment, index, word);
+      }
+      this.#arena.release(index);
     }
   }
 
-  /**
-   * Knuth 6.4, algorithm R: moves later records of the run up, so that probing still finds them.
-   */
-  #shiftBack(emptied: number): void {
-    const mask = this.#slotCount - 1;
-    let hole = emptied;
-    for (let slot = (hole + 1) & mask; this.#slots[slot * 2] !== 0; slot = (slot + 1) & mask) {
-      const home = (this.#slots[slot * 2 + 1] as number) & mask;
-      if (((slot - home) & mask) < ((slot - hole) & mask)) continue;
-      this.#slots[hole * 2] = this.#slots[slot * 2] as number;
-      this.#slots[hole * 2 + 1] = this.#slots[slot * 2 + 1] as number;
-      hole = slot;
-    }
-    this.#slots[hole * 2] = 0;
+  #move(segment: Segment, index: number, word: number): void {
+    const start = word * 4 + HEADER_BYTES;
+    const hash = hashBytes(segment.bytes, start, segment.words[word + KEY_LENGTH] as number);
+    const moved = this.#arena.move(segment, word);
+    this.#directory.bucketOf(hash).readdress(hash, addressOf(index, word), moved);
   }
 }
 
-function recordBytes(keyLength: number, capacity: number): number {
-  return (HEADER_BYTES + keyLength + capacity + 3) & ~3;
+function valueAt({ bytes, words }: Segment, word: number): Uint8Array {
+  const start = word * 4 + HEADER_BYTES + (words[word + KEY_LENGTH] as number);
+  return bytes.slice(start, start + (words[word + VALUE_LENGTH] as number));
 }
 
 /** FNV-1a with a final avalanche, so that the low bits serve as slot numbers. */

@@ -198,6 +198,7 @@ const MESSAGE: Message = {
   term: 7,
   lastLogIndex: 3,
   lastLogTerm: 2,
+  leadershipTransfer: false,
 };
 
 test('a corrupted frame differs in one bit, is found, and leaves the original alone', async (t) => {

@@ -8,12 +8,14 @@ import { isDeepStrictEqual } from 'node:util';
 import { crc32 } from 'node:zlib';
 import test from 'ava';
 import fc from 'fast-check';
-import type { OperationKind } from '../src/command.ts';
+import { COMMAND_KINDS, type CommandKind } from '../src/command.ts';
 import {
   decodeRequest,
   decodeResponse,
   encodeRequest,
   encodeResponse,
+  READ_MODES,
+  type ReadFrameMode,
   type Request,
   type Response,
 } from '../src/transport/client-frame.ts';
@@ -25,7 +27,7 @@ const PLAIN = { noNullPrototype: true } as const;
 
 const content = fc.uint8Array({ maxLength: 400 });
 const bytes = fc.option(fc.uint8Array({ maxLength: 40 }));
-const asked = (...kinds: OperationKind[]): fc.Arbitrary<Command[]> =>
+const asked = (...kinds: CommandKind[]): fc.Arbitrary<Command[]> =>
   fc.array(
     fc.tuple(
       fc.record({
@@ -39,12 +41,19 @@ const asked = (...kinds: OperationKind[]): fc.Arbitrary<Command[]> =>
     { maxLength: 8 },
   );
 const request: fc.Arbitrary<Request> = fc.oneof(
-  asked('put', 'delete', 'create', 'update', 'cas').map((commands) => requestOf('write', commands)),
-  asked('get').map((commands) => requestOf('read', commands)),
+  // A write may hold reads, which go through the log then (§6.4), and registrations (§6.3).
+  asked(...COMMAND_KINDS).map(writeOf),
+  fc
+    .tuple(fc.constantFrom(...READ_MODES), asked('get'))
+    .map(([mode, commands]) => readOf(mode, commands)),
 );
 
-function requestOf(kind: Request['kind'], commands: Command[]): Request {
-  return { kind, count: commands.length, batch: batchOf(commands) };
+function writeOf(commands: Command[]): Request {
+  return { kind: 'write', count: commands.length, batch: batchOf(commands) };
+}
+
+function readOf(mode: ReadFrameMode, commands: Command[]): Request {
+  return { kind: 'read', mode, count: commands.length, batch: batchOf(commands) };
 }
 
 const response: fc.Arbitrary<Response> = fc.record(
@@ -106,14 +115,29 @@ test('a sound frame whose operations are not what its head says is refused', (t)
   const put = batchOf([[operation('put', 'k', 'v'), by(1, 1)]]);
   const refused: [name: string, request: Request][] = [
     ['another count', { kind: 'write', count: 2, batch: put }],
-    ['a write among reads', { kind: 'read', count: 1, batch: put }],
-    ['a read among writes', requestOf('write', [[operation('get', 'k'), by(1, 1)]])],
+    ...READ_MODES.map((mode): [string, Request] => [
+      `a write among ${mode} reads`,
+      readOf(mode, [
+        [operation('get', 'k'), by(1, 1)],
+        [operation('put', 'k', 'v'), by(1, 2)],
+      ]),
+    ]),
     ['cut short', { kind: 'write', count: 1, batch: put.subarray(0, -1) }],
     ['not operations', { kind: 'write', count: 1, batch: new Uint8Array(64).fill(0xff) }],
   ];
   for (const [name, asked] of refused) {
     t.is(decodeRequest(encodeRequest(asked, crc32), crc32), null, name);
   }
+});
+
+test('a read says how it is to be made, and a mode that nobody knows is refused', (t) => {
+  const get: Command = [operation('get', 'k'), by(1, 1)];
+  const codes = READ_MODES.map((mode) => encodeRequest(readOf(mode, [get]), crc32)[4] ?? 0);
+  t.is(new Set(codes).size, READ_MODES.length);
+  const frame = encodeRequest(readOf('stale', [get]), crc32);
+  frame[4] = Math.max(...codes) + 1;
+  new DataView(frame.buffer).setUint32(0, crc32(frame.subarray(4)), true);
+  t.is(decodeRequest(frame, crc32), null);
 });
 
 test('responses come out as they went in, with and without a leader', (t) => {

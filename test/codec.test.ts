@@ -8,8 +8,15 @@ import { isDeepStrictEqual } from 'node:util';
 import { crc32 } from 'node:zlib';
 import test from 'ava';
 import fc from 'fast-check';
-import type { AppendEntries, Entry, Message } from '../src/raft/types.ts';
-import { decode, encode, FRAME_VERSION } from '../src/transport/codec.ts';
+import type {
+  AppendEntries,
+  Entry,
+  InstallSnapshot,
+  InstallSnapshotResponse,
+  Message,
+  SnapshotMeta,
+} from '../src/raft/types.ts';
+import { decode, encode, FRAME_VERSION, frameBytes } from '../src/transport/codec.ts';
 import { always } from './support/property.ts';
 
 /** Strict equality looks at prototypes too: records are to be plain objects. */
@@ -23,6 +30,7 @@ const id = fc.oneof(
   fc.string({ unit: 'grapheme', maxLength: 20 }),
 );
 const ids = fc.array(id, { maxLength: 5 });
+const configuration = fc.record({ voters: ids, outgoing: ids, learners: ids }, PLAIN);
 const envelope = { from: id, to: id, term: integer };
 
 const entry: fc.Arbitrary<Entry> = fc.oneof(
@@ -41,11 +49,28 @@ const entry: fc.Arbitrary<Entry> = fc.oneof(
       index: integer,
       term: integer,
       kind: fc.constant('configuration' as const),
-      configuration: fc.record({ voters: ids, outgoing: ids, learners: ids }, PLAIN),
+      configuration,
     },
     PLAIN,
   ),
 );
+
+const snapshot: fc.Arbitrary<SnapshotMeta> = fc.record(
+  {
+    index: integer,
+    term: integer,
+    configuration: fc.record({ index: integer, configuration }, PLAIN),
+  },
+  PLAIN,
+);
+
+const installResponse = {
+  kind: fc.constant('InstallSnapshotResponse'),
+  ...envelope,
+  index: integer,
+  readRound: integer,
+  sentUs: integer,
+} as const;
 
 /** A record per kind: a new kind of message does not compile until it is here. */
 const messages: { [Kind in Message['kind']]: fc.Arbitrary<Message & { kind: Kind }> } = {
@@ -63,7 +88,13 @@ const messages: { [Kind in Message['kind']]: fc.Arbitrary<Message & { kind: Kind
     PLAIN,
   ),
   RequestVote: fc.record(
-    { kind: fc.constant('RequestVote'), ...envelope, lastLogIndex: integer, lastLogTerm: integer },
+    {
+      kind: fc.constant('RequestVote'),
+      ...envelope,
+      lastLogIndex: integer,
+      lastLogTerm: integer,
+      leadershipTransfer: fc.boolean(),
+    },
     PLAIN,
   ),
   RequestVoteResponse: fc.record(
@@ -80,6 +111,8 @@ const messages: { [Kind in Message['kind']]: fc.Arbitrary<Message & { kind: Kind
       leaderCommit: integer,
       readRound: integer,
       attempt: integer,
+      sentUs: integer,
+      roundTripUs: integer,
     },
     PLAIN,
   ),
@@ -90,6 +123,7 @@ const messages: { [Kind in Message['kind']]: fc.Arbitrary<Message & { kind: Kind
         ...envelope,
         readRound: integer,
         attempt: integer,
+        sentUs: integer,
         success: fc.constant(true),
         matchIndex: integer,
       },
@@ -101,6 +135,7 @@ const messages: { [Kind in Message['kind']]: fc.Arbitrary<Message & { kind: Kind
         ...envelope,
         readRound: integer,
         attempt: integer,
+        sentUs: integer,
         success: fc.constant(false),
         prevLogIndex: integer,
         hintIndex: integer,
@@ -109,10 +144,45 @@ const messages: { [Kind in Message['kind']]: fc.Arbitrary<Message & { kind: Kind
       PLAIN,
     ),
   ),
+  InstallSnapshot: fc.record(
+    {
+      kind: fc.constant('InstallSnapshot'),
+      ...envelope,
+      snapshot,
+      offset: integer,
+      data: fc.uint8Array({ maxLength: 300 }),
+      done: fc.boolean(),
+      readRound: integer,
+      sentUs: integer,
+    },
+    PLAIN,
+  ),
+  InstallSnapshotResponse: fc.oneof(
+    fc.record(
+      { ...installResponse, status: fc.constantFrom('installed' as const, 'received' as const) },
+      PLAIN,
+    ),
+    fc.record({ ...installResponse, status: fc.constant('receiving'), offset: integer }, PLAIN),
+  ),
+  TimeoutNow: fc.record({ kind: fc.constant('TimeoutNow'), ...envelope }, PLAIN),
+  ReadIndex: fc.record(
+    { kind: fc.constant('ReadIndex'), ...envelope, nonce: integer, readId: integer },
+    PLAIN,
+  ),
+  ReadIndexResponse: fc.record(
+    {
+      kind: fc.constant('ReadIndexResponse'),
+      ...envelope,
+      nonce: integer,
+      readId: integer,
+      index: fc.option(integer),
+    },
+    PLAIN,
+  ),
 };
 const message: fc.Arbitrary<Message> = fc.oneof(...Object.values(messages));
 
-/** One small message of each kind, with an entry of each kind. */
+/** A message of each kind. */
 const SMALL: readonly Message[] = Object.values(messages).flatMap((arbitrary) =>
   fc.sample(arbitrary as fc.Arbitrary<Message>, { seed: 1, numRuns: 1 }),
 );
@@ -136,6 +206,37 @@ const APPEND: AppendEntries = {
   leaderCommit: 4,
   readRound: 9,
   attempt: 3,
+  sentUs: 1_000_000,
+  roundTripUs: 700,
+};
+const INSTALL: InstallSnapshot = {
+  kind: 'InstallSnapshot',
+  from: 'n1',
+  to: 'n2',
+  term: 3,
+  snapshot: {
+    index: 10,
+    term: 2,
+    configuration: {
+      index: 7,
+      configuration: { voters: ['n1', 'n2'], outgoing: [], learners: [] },
+    },
+  },
+  offset: 200,
+  data: Uint8Array.of(4, 5, 6),
+  done: true,
+  readRound: 9,
+  sentUs: 1_000_000,
+};
+const RECEIVED: InstallSnapshotResponse = {
+  kind: 'InstallSnapshotResponse',
+  from: 'n2',
+  to: 'n1',
+  term: 3,
+  index: 10,
+  readRound: 9,
+  sentUs: 1_000_000,
+  status: 'received',
 };
 
 /** The frame inside a larger buffer: a reader must heed where its view begins. */
@@ -149,6 +250,13 @@ function within(frame: Uint8Array): Uint8Array {
 function resealed(frame: Uint8Array<ArrayBuffer>): Uint8Array<ArrayBuffer> {
   new DataView(frame.buffer).setUint32(0, crc32(frame.subarray(4)), true);
   return frame;
+}
+
+/** The message's frame with other bytes at one place, and the checksum that goes with them. */
+function patchedFrame(sent: Message, at: number, bytes: readonly number[]): Uint8Array {
+  const frame = encode(sent, 1, crc32);
+  frame.set(bytes, at);
+  return resealed(frame);
 }
 
 for (const [kind, arbitrary] of Object.entries(messages)) {
@@ -182,6 +290,21 @@ test('commands are views of the frame, entries are frozen', (t) => {
   t.true(second?.kind === 'command' && second.command.buffer === frame.buffer);
 });
 
+test('the data of a snapshot is a view of the frame, and may be none', (t) => {
+  const frame = encode(INSTALL, 1, crc32);
+  const decoded = decode(frame, crc32)?.message as InstallSnapshot;
+  t.is(decoded.data.buffer, frame.buffer);
+  const asks = { ...INSTALL, offset: 0, data: new Uint8Array(0), done: false };
+  t.deepEqual(decode(encode(asks, 2, crc32), crc32)?.message, asks);
+});
+
+test('the size of a frame is known without making it', (t) => {
+  always(
+    t,
+    fc.property(message, (sent) => frameBytes(sent) === encode(sent, 1, crc32).byteLength),
+  );
+});
+
 test('any single flipped bit is found', (t) => {
   always(
     t,
@@ -193,7 +316,7 @@ test('any single flipped bit is found', (t) => {
     }),
     2000,
   );
-  for (const sent of [...SMALL, APPEND]) {
+  for (const sent of [...SMALL, APPEND, INSTALL]) {
     const frame = encode(sent, 1, crc32);
     for (let bit = 0; bit < frame.byteLength * 8; bit++) {
       const damaged = frame.slice();
@@ -204,7 +327,7 @@ test('any single flipped bit is found', (t) => {
 });
 
 test('a frame cut short or lengthened is none, even with the right checksum', (t) => {
-  for (const sent of [...SMALL, APPEND]) {
+  for (const sent of [...SMALL, APPEND, INSTALL]) {
     const frame = encode(sent, 1, crc32);
     for (let length = 0; length < frame.byteLength; length++) {
       t.is(decode(frame.subarray(0, length), crc32), null, `${length} bytes of ${sent.kind}`);
@@ -219,24 +342,47 @@ test('a frame cut short or lengthened is none, even with the right checksum', (t
 });
 
 test('frames of another version or another program are none', (t) => {
-  const patched = (at: number, ...bytes: number[]): Uint8Array => {
-    const frame = encode(APPEND, 1, crc32);
-    frame.set(bytes, at);
-    return resealed(frame);
-  };
+  const patched = (at: number, ...bytes: number[]): Uint8Array => patchedFrame(APPEND, at, bytes);
   t.not(decode(patched(4, FRAME_VERSION), crc32), null, 'the patch alone does no harm');
   t.is(decode(patched(4, FRAME_VERSION + 1), crc32), null, 'version');
   t.is(decode(patched(4, 0), crc32), null, 'version');
-  t.is(decode(patched(5, 6), crc32), null, 'kind of message');
+  t.is(decode(patched(4, 1), crc32), null, 'the version before');
+  t.is(decode(patched(5, Object.keys(messages).length), crc32), null, 'kind of message');
   t.is(decode(patched(23, 0xff, 0xff), crc32), null, 'ids that are not UTF-8');
   t.is(decode(patched(22, 200), crc32), null, 'an id longer than the frame');
-  // checksum 4, version and kind 2, sequence and term 16, ids 6, fields 44; then index and term.
-  const firstEntryKind = 4 + 2 + 16 + 6 + 44 + 16;
+  // checksum 4, version and kind 2, sequence and term 16, ids 6, fields 60; then index and term.
+  const firstEntryKind = 4 + 2 + 16 + 6 + 60 + 16;
   t.not(decode(patched(firstEntryKind, 0), crc32), null, 'the kind of the first entry is noop');
   t.is(decode(patched(firstEntryKind, 3), crc32), null, 'kind of entry');
-  const frame = encode(APPEND, 1, crc32);
-  const json = Buffer.from(frame).indexOf('{"');
-  t.is(decode(patched(json, 'x'.charCodeAt(0)), crc32), null, 'a configuration that is not JSON');
+});
+
+test('a configuration that is none makes the frame none, in an entry and in a snapshot', (t) => {
+  for (const sent of [APPEND, INSTALL]) {
+    const frame = encode(sent, 1, crc32);
+    const json = Buffer.from(frame).indexOf('{"');
+    const at = (part: string): number => Buffer.from(frame).indexOf(part, json);
+    const broken: readonly (readonly [name: string, at: number, text: string])[] = [
+      ['not JSON', json, 'x'],
+      ['not UTF-8', at('voters'), '\xff'],
+      ['another field', at('voters'), 'v0ters'],
+      ['an id that is a number', at('"n1"'), ' 11 '],
+      ['ids that are no list', at('["n1'), '{"n1":1}'],
+    ];
+    for (const [name, place, text] of broken) {
+      const bytes = [...text].map((character) => character.charCodeAt(0));
+      t.is(decode(patchedFrame(sent, place, bytes), crc32), null, `${sent.kind}: ${name}`);
+    }
+  }
+});
+
+test('a status of a snapshot that nobody knows makes the frame none', (t) => {
+  // checksum 4, version and kind 2, sequence and term 16, ids 6; index, round and time.
+  const status = 4 + 2 + 16 + 6 + 24;
+  const read = (code: number) => decode(patchedFrame(RECEIVED, status, [code]), crc32)?.message;
+  t.deepEqual(read(0), { ...RECEIVED, status: 'installed' });
+  t.deepEqual(read(1), RECEIVED);
+  t.deepEqual(read(2), { ...RECEIVED, status: 'receiving', offset: 0 });
+  t.is(read(3), undefined);
 });
 
 test('bytes at random are no frame, and never throw', (t) => {
@@ -250,7 +396,7 @@ test('bytes at random are no frame, and never throw', (t) => {
     fc.property(fc.uint8Array({ minLength: 6, maxLength: 200 }), (content) => {
       const bytes = new Uint8Array(content);
       bytes[4] = FRAME_VERSION;
-      bytes[5] = (bytes[5] as number) % 6;
+      bytes[5] = (bytes[5] as number) % Object.keys(messages).length;
       // Right checksum and version: whatever comes out, nothing is thrown.
       decode(resealed(bytes), crc32);
     }),

@@ -9,8 +9,11 @@ import { isDeepStrictEqual } from 'node:util';
 import test from 'ava';
 import fc from 'fast-check';
 import {
+  COMMAND_KINDS,
+  decodeClientId,
+  encodeClientId,
+  FIRST_REGISTERED_CLIENT,
   OPERATION_HEADER_BYTES,
-  OPERATION_KINDS,
   type Operation,
   OperationReader,
   RESULT_HEADER_BYTES,
@@ -42,7 +45,7 @@ const PLAIN = { noNullPrototype: true } as const;
 const command: fc.Arbitrary<Command> = fc.tuple(
   fc.record(
     {
-      kind: fc.constantFrom(...OPERATION_KINDS),
+      kind: fc.constantFrom(...COMMAND_KINDS),
       key: bytes,
       value: fc.option(bytes),
       expected: fc.option(bytes),
@@ -176,13 +179,39 @@ test('a split of a batch cut short throws as well', (t) => {
 
 test('kinds and statuses that nobody defined are refused', (t) => {
   const batch = batchOf([[operation('put', 'key', 'value'), by(1, 1)]]);
-  batch[0] = OPERATION_KINDS.length;
-  t.throws(() => new OperationReader(batch).next(), { instanceOf: RangeError, message: /kind 6/ });
+  batch[0] = COMMAND_KINDS.length;
+  t.throws(() => new OperationReader(batch).next(), { instanceOf: RangeError, message: /kind 7/ });
   const results = encodeResults([
     { clientId: 1, requestNumber: 1, status: 'ok', value: null, index: 0 },
   ]);
   results[12] = STATUSES.length;
-  t.throws(() => new ResultReader(results).next(), { instanceOf: RangeError, message: /status 9/ });
+  t.throws(() => new ResultReader(results).next(), {
+    instanceOf: RangeError,
+    message: /status 11/,
+  });
+});
+
+test('kinds and statuses keep their bytes: logs and frames are read by what is newer', (t) => {
+  const kinds = ['get', 'put', 'delete', 'create', 'update', 'cas', 'register'] as const;
+  const found = kinds.map((kind) => batchOf([[{ ...operation('get', 'k'), kind }, by(1, 1)]])[0]);
+  t.deepEqual(found, [0, 1, 2, 3, 4, 5, 6]);
+  const status = (name: Answered['status']): number | undefined =>
+    encodeResults([{ clientId: 1, requestNumber: 1, status: name, value: null, index: 0 }])[12];
+  t.deepEqual([status('ok'), status('stale'), status('outcomeUnknown')], [0, 4, 8]);
+  t.deepEqual([status('sessionExpired'), status('overloaded')], [9, 10]);
+});
+
+test('a client id comes out of the value it is answered in, wherever that stands', (t) => {
+  always(
+    t,
+    fc.property(safeInteger, (id) => decodeClientId(within(encodeClientId(id))) === id),
+    200,
+  );
+  t.is(decodeClientId(encodeClientId(FIRST_REGISTERED_CLIENT + 1)), 2 ** 52 + 1);
+  for (const length of [0, 7, 9]) {
+    const message = new RegExp(`8 bytes, got ${length}`);
+    t.throws(() => decodeClientId(new Uint8Array(length)), { instanceOf: RangeError, message });
+  }
 });
 
 test('a key is at most 65,535 bytes; one too long leaves nothing behind', (t) => {

@@ -7,10 +7,13 @@
  */
 import test from 'ava';
 import fc from 'fast-check';
-import type { Fault, FaultAction } from '../lab/faults.ts';
+import type { Administration } from '../lab/cluster.ts';
+import { describeFault, type Fault, type FaultAction } from '../lab/faults.ts';
 import type { ThreadCluster } from '../lab/threads/cluster.ts';
 import { LinkFaults } from '../lab/threads/link-faults.ts';
 import { Nemesis, type Rhythm, randomFaults } from '../lab/threads/nemesis.ts';
+import { memberName } from '../src/raft/identity.ts';
+import type { Answer } from '../src/raft/types.ts';
 import { type LinkSettings, PERFECT } from '../src/transport/link.ts';
 import { always, near, SEED, SIGMAS } from './support/property.ts';
 
@@ -121,6 +124,30 @@ class FakeCluster {
   /** What nodes know as committed, one row for each time they are asked; the last one stays. */
   commits: number[][] = [[]];
   onLeaderElected: () => void = () => {};
+  membership = {
+    configuration: { voters: this.nodes, outgoing: [] as string[], learners: [] },
+    isCommitted: true,
+  };
+  readonly #incarnations = new Map<string, number>();
+  /** What the cluster answers to any operation. */
+  answer: Answer | null = { kind: 'done' };
+  readonly operator: Administration = {
+    carryOut: (operation, done) => {
+      this.done.push(describeFault(operation));
+      done(this.answer);
+    },
+    end: () => {},
+  };
+
+  name(id: string): string {
+    return memberName(id, this.#incarnations.get(id) ?? 1);
+  }
+
+  wipe(id: string): Promise<void> {
+    this.#incarnations.set(id, (this.#incarnations.get(id) ?? 1) + 1);
+    this.#note('running', 'wipe', id);
+    return Promise.resolve();
+  }
 
   status(): Promise<{ commitIndex: number }[]> {
     const now = this.commits.length > 1 ? this.commits.shift() : this.commits[0];
@@ -346,6 +373,98 @@ test('what this host cannot do is said and not done', (t) => {
   cluster.onLeaderElected();
   t.deepEqual(fatesOf(nemesis), Array(5).fill('impossible'));
   t.deepEqual(cluster.done, []);
+});
+
+const OPERATIONS: readonly Fault[] = [
+  { kind: 'join', node: 'n4' },
+  { kind: 'joinBlank', node: 'n4' },
+  { kind: 'learn', node: 'n4' },
+  { kind: 'leave', node: 'leader' },
+  { kind: 'transfer', to: 'follower' },
+  { kind: 'configure', voters: ['n1', 'n2', 'n4'] },
+  { kind: 'snapshot', node: 'follower' },
+];
+
+test('operations are asked for, on whoever plays the part, and have no end', async (t) => {
+  const cluster = new FakeCluster();
+  const nemesis = nemesisOf(cluster);
+  nemesis.start(OPERATIONS.map((fault, i) => ({ atMs: i * 10, forMs: 1, fault })));
+  t.deepEqual(await cluster.until(OPERATIONS.length), [
+    'join n4',
+    'join n4 at once',
+    'join n4 as learner',
+    'leave n2',
+    'transfer to n1',
+    'configure n1, n2, n4',
+    'snapshot n1',
+  ]);
+  await nemesis.heal();
+  t.deepEqual(fatesOf(nemesis), Array(OPERATIONS.length).fill('done'));
+  t.deepEqual(nemesis.bands, []);
+});
+
+test('what the cluster does not carry out is told apart from what found nobody', async (t) => {
+  const refused: Answer = { kind: 'rejected', reason: 'lastVoter', leaderId: 'n2' };
+  for (const answer of [refused, null]) {
+    const cluster = new FakeCluster();
+    cluster.answer = answer;
+    const nemesis = nemesisOf(cluster);
+    nemesis.start([
+      { atMs: 0, fault: { kind: 'leave', node: 'n1' } },
+      { atMs: 10, fault: { kind: 'crash', node: 'n2' } },
+      { atMs: 20, fault: { kind: 'leave', node: 'leader' } },
+      { atMs: 30, fault: { kind: 'pause', node: 'n1' } },
+    ]);
+    await cluster.until(3);
+    t.deepEqual(fatesOf(nemesis), ['refused', 'done', 'nothing', 'done']);
+    await nemesis.heal();
+  }
+});
+
+test('a disk is lost where the others are enough without it', async (t) => {
+  const cluster = new FakeCluster();
+  const nemesis = nemesisOf(cluster);
+  const wipe = (atMs: number, node: string): FaultAction => ({
+    atMs,
+    fault: { kind: 'wipe', node },
+  });
+  nemesis.start([wipe(0, 'n3'), wipe(20, 'leader'), wipe(40, 'n3')]);
+  await cluster.until(2);
+  t.deepEqual(cluster.done, ['wipe n3', 'wipe n3'], 'a second voter would be one too many');
+  t.deepEqual(fatesOf(nemesis), ['done', 'nothing', 'done']);
+});
+
+test('no disk is lost while the membership changes', async (t) => {
+  const joint = { voters: ['n1', 'n2', 'n3'], outgoing: ['n1'], learners: [] };
+  const settled = { ...joint, outgoing: [] };
+  for (const membership of [
+    { configuration: joint, isCommitted: true },
+    { configuration: settled, isCommitted: false },
+  ]) {
+    const cluster = new FakeCluster();
+    cluster.membership = membership as FakeCluster['membership'];
+    const nemesis = nemesisOf(cluster);
+    nemesis.start([
+      { atMs: 0, fault: { kind: 'wipe', node: 'n1' } },
+      { atMs: 10, fault: { kind: 'pause', node: 'n3' } },
+    ]);
+    t.deepEqual(await cluster.until(1), ['pause n3']);
+    t.deepEqual(fatesOf(nemesis), ['nothing', 'done']);
+    await nemesis.heal();
+  }
+});
+
+test('the end of a crash does not strike the server that took the place', async (t) => {
+  const cluster = new FakeCluster();
+  const nemesis = nemesisOf(cluster);
+  nemesis.start([
+    { atMs: 0, forMs: 40, fault: { kind: 'crash', node: 'n1' } },
+    { atMs: 20, fault: { kind: 'wipe', node: 'n1' } },
+    { atMs: 30, fault: { kind: 'crash', node: 'n1' } },
+    { atMs: 80, fault: { kind: 'pause', node: 'n3' } },
+  ]);
+  t.deepEqual(await cluster.until(4), ['crash n1', 'wipe n1', 'crash n1', 'pause n3']);
+  await nemesis.heal();
 });
 
 test('a fault that waits for a leader strikes the first one from its time on', async (t) => {

@@ -40,7 +40,13 @@ test('a request for votes leaves when term and own vote are durable', (t) => {
 
 test('a vote leaves when it is durable, and so does a refusal in a new term', (t) => {
   const rig = new NodeRig();
-  const asks = { kind: 'RequestVote', term: 5, lastLogIndex: 0, lastLogTerm: 0 } as const;
+  const asks = {
+    kind: 'RequestVote',
+    term: 5,
+    lastLogIndex: 0,
+    lastLogTerm: 0,
+    leadershipTransfer: false,
+  } as const;
   rig.receive('n2', asks);
   rig.receive('n3', asks);
   t.deepEqual(rig.sent, []);
@@ -164,7 +170,8 @@ test('whatever happens, nothing leaves before what it promises is durable', (t) 
         if (next.kind === 'timeout') rig.timeout();
         if (next.kind === 'vote') {
           const asked = { term: term + next.ahead, lastLogIndex: 999, lastLogTerm: term };
-          rig.receive(next.from, { kind: 'RequestVote', ...asked });
+          const leadershipTransfer = false;
+          rig.receive(next.from, { kind: 'RequestVote', ...asked, leadershipTransfer });
         }
         // Only a term that n1 did not win itself can have another leader: the next one.
         if (next.kind === 'append') {
@@ -280,7 +287,7 @@ test('an instant disk calls back in the middle of a step; its turn comes after i
   const rig = new NodeRig({ voters: ['n1'], instantDisk: true }).lead();
   const client = createClient();
   rig.node.write(client, putBatch(1, 1, 2), 2);
-  rig.node.read(client, getBatch(1, 3, '1/2'), 1);
+  rig.node.read(client, getBatch(1, 3, '1/2'), 1, 'linearizable');
   rig.node.flush();
   t.deepEqual(client.deliveries.map(statuses), [
     [
@@ -306,7 +313,7 @@ test('a node that does not lead refuses writes and reads, each by its number', (
   const rig = new NodeRig();
   const client = createClient();
   rig.node.write(client, putBatch(1, 1, 2), 2);
-  rig.node.read(client, getBatch(1, 3, 'k'), 1);
+  rig.node.read(client, getBatch(1, 3, 'k'), 1, 'linearizable');
   rig.node.flush();
   t.deepEqual(client.deliveries.map(statuses), [
     [
@@ -369,7 +376,7 @@ test('a read waits for its round, sees acknowledged writes, and comes with index
   rig.node.flush();
   rig.finishAll();
   rig.acknowledge();
-  rig.node.read(client, getBatch(1, 2, '1/1'), 1);
+  rig.node.read(client, getBatch(1, 2, '1/1'), 1, 'linearizable');
   rig.node.flush();
   t.deepEqual(client.deliveries.map(statuses), [[[1, 'ok']]]);
   rig.acknowledge({ readRound: 1, from: ['n3'] });
@@ -384,7 +391,7 @@ test('a read whose round is confirmed waits until its index is applied', (t) => 
   rig.finishAll();
   rig.receive('n2', { kind: 'RequestVoteResponse', term: 1, voteGranted: true });
   const client = createClient();
-  rig.node.read(client, getBatch(1, 1, 'k'), 1);
+  rig.node.read(client, getBatch(1, 1, 'k'), 1, 'linearizable');
   rig.node.flush();
   // A round confirms the lead; but nothing of this term is committed, so what is, is not known.
   rig.acknowledge({ readRound: 1, matchIndex: 0 });
@@ -399,8 +406,8 @@ test('a read whose round is confirmed waits until its index is applied', (t) => 
 test('reads of one turn share a round; those of a leader that steps down are refused', (t) => {
   const rig = new NodeRig().lead();
   const [one, two] = [createClient(), createClient()];
-  rig.node.read(one, getBatch(1, 1, 'k'), 1);
-  rig.node.read(two, getBatch(2, 1, 'k'), 1);
+  rig.node.read(one, getBatch(1, 1, 'k'), 1, 'linearizable');
+  rig.node.read(two, getBatch(2, 1, 'k'), 1, 'linearizable');
   rig.node.flush();
   t.deepEqual(
     rig.sentOf('AppendEntries').map(({ to, readRound }) => [to, readRound]),
@@ -466,13 +473,12 @@ test('a disk that cannot be read fails the node before it begins', (t) => {
 });
 
 test('a state machine that throws stops the node, once', (t) => {
-  const stateMachine = {
-    apply: () => {
+  class Broken extends Kv {
+    override apply(): void {
       throw new Error('broken');
-    },
-    query: () => {},
-  };
-  const rig = new NodeRig({ stateMachine });
+    }
+  }
+  const rig = new NodeRig({ stateMachine: new Broken() });
   rig.append('n2', 1, [0, 0], [1, 1], 2);
   t.deepEqual(
     rig.failures.map(({ message }) => message),
@@ -486,13 +492,22 @@ test('a node starts from what its disk holds', (t) => {
   const stored = {
     currentTerm: 7,
     votedFor: 'n3',
+    baseIndex: 0,
+    baseTerm: 0,
+    snapshot: null,
     entries: [{ index: 1, term: 4, kind: 'command', command: putBatch(1, 1) } as const],
   };
   const rig = new NodeRig({ stored });
   const { persistent, volatile } = rig.node.state;
   t.deepEqual([persistent.currentTerm, persistent.votedFor], [7, 'n3']);
   t.deepEqual([volatile.persistedIndex, volatile.commitIndex], [1, 0]);
-  const asks = { kind: 'RequestVote', term: 7, lastLogIndex: 9, lastLogTerm: 7 } as const;
+  const asks = {
+    kind: 'RequestVote',
+    term: 7,
+    lastLogIndex: 9,
+    lastLogTerm: 7,
+    leadershipTransfer: false,
+  } as const;
   rig.receive('n2', asks);
   t.false(rig.sentOf('RequestVoteResponse')[0]?.voteGranted, 'one vote per term, across starts');
   t.is(new Kv().digest(), rig.kv.digest(), 'what is committed is known only from a leader');

@@ -7,6 +7,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import test from 'ava';
+import { parseArguments as parseEndurance } from '../lab/endurance/arguments.ts';
 import { parseArguments as parseMutants } from '../lab/mutants/arguments.ts';
 import { parseArguments as parseSim } from '../lab/swarm/arguments.ts';
 import { parseArguments } from '../lab/sweep/arguments.ts';
@@ -36,6 +37,7 @@ test('the flags it names are in the help', (t) => {
   const requests = [
     parseArguments(['--help'], names, 'throughput', 100),
     parseMutants(['--help'], 100),
+    parseEndurance(['--help'], 100),
     parseSim(['--help'], 100),
   ];
   const help = requests.map((each) => (each.kind === 'help' ? each.text : '')).join('');

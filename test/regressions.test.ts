@@ -29,7 +29,7 @@ test('node: a read confirmed by the very message that commits its index is serve
   rig.receive('n2', { kind: 'RequestVoteResponse', term: 1, voteGranted: true });
   rig.finishAll();
   const client = createClient();
-  rig.node.read(client, getBatch(1, 1, 'k'), 1);
+  rig.node.read(client, getBatch(1, 1, 'k'), 1, 'linearizable');
   rig.node.flush();
   // The first AppendEntries was lost; the heartbeat carried the no-op and the read round together.
   rig.acknowledge({ readRound: 1, from: ['n2'] });
@@ -97,8 +97,8 @@ test.serial('cluster: status settles though a node that was asked is killed', as
   });
   t.teardown(() => cluster.stop());
   cluster.start();
-  await cluster.status(false);
-  const asked = cluster.status(false).then(
+  await cluster.status();
+  const asked = cluster.status().then(
     () => 'settled',
     () => 'settled',
   );
@@ -113,14 +113,14 @@ test.serial('a node is not started again before its killed thread is gone', asyn
   const cluster = new ThreadCluster({ nodes: 1, settings, batchCommands: 10, link, seed: 1 });
   t.teardown(() => cluster.stop());
   cluster.start();
-  await cluster.status(false);
+  await cluster.status();
   const order: string[] = [];
   const crashed = cluster.crash('n1').then(() => order.push('gone'));
   const restarted = cluster.restart('n1').then(() => order.push('started'));
   await Promise.all([crashed, restarted]);
   t.deepEqual(order.toSorted(), ['gone', 'started']);
   t.is(cluster.state('n1'), 'running');
-  t.is((await cluster.status(false)).length, 1);
+  t.is((await cluster.status()).length, 1);
 });
 
 test('channel: a constant delay keeps the order', async (t) => {
@@ -165,6 +165,9 @@ test('channel: a cleared queue can be used again', async (t) => {
 test('storage: a vote for an id that begins with U+FEFF is read back as it was', (t) => {
   const disk = createDisk();
   const termAndVote = { currentTerm: 1, votedFor: '\uFEFFn1' };
-  new SharedStorage(disk).persist([{ termAndVote, truncateFrom: null, entries: [] }], () => {});
+  new SharedStorage(disk).persist(
+    [{ termAndVote, truncateFrom: null, entries: [], compactTo: null }],
+    () => {},
+  );
   t.is(readDisk(disk).votedFor, '\uFEFFn1');
 });

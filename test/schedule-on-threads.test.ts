@@ -10,6 +10,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Writable } from 'node:stream';
 import test, { type ExecutionContext } from 'ava';
+import type { Outcome } from '../lab/cluster.ts';
+import { READ_WAYS } from '../lab/cluster.ts';
 import type { Fault, FaultAction } from '../lab/faults.ts';
 import type { HistoryOperation } from '../lab/history.ts';
 import { parseHistory } from '../lab/history-file.ts';
@@ -21,6 +23,7 @@ import { main } from '../lab/threads/schedule-command.ts';
 import { runSchedule, type ScheduleRun } from '../lab/threads/schedule-run.ts';
 import type { ScheduleDocument } from '../lab/threads/schedule-text.ts';
 import { PERFECT } from '../src/transport/link.ts';
+import { LIMITS } from './support/settings.ts';
 
 // ---- Schedules and runs -------------------------------------------------------------------------
 
@@ -32,13 +35,23 @@ const OPERATIONS: readonly ScheduledOperation[] = Array.from({ length: 240 }, (_
   return i % 5 < 2 ? { ...common, op: 'get' } : { ...common, op: 'put', value: `v${i}` };
 });
 
+const CLIENTS: Schedule['clients'] = {
+  count: 3,
+  requestTimeoutMs: 2000,
+  retryMs: 60,
+  registered: false,
+  sessionsMax: 100,
+};
+
 function scheduleOf(changes: Partial<Schedule>): Schedule {
   return {
     schemaVersion: SCHEDULE_VERSION,
     name: 'a schedule of the test',
     seed: 1,
     nodes: 3,
+    spares: 0,
     settings: {
+      ...LIMITS,
       electionTimeoutMs: [100, 200],
       heartbeatMs: 25,
       preVote: true,
@@ -54,7 +67,7 @@ function scheduleOf(changes: Partial<Schedule>): Schedule {
     clientLink: PERFECT,
     disk: { latencyMs: [0, 0], torn: 0, late: 0 },
     clocks: Array(3).fill({ offsetMs: 0, driftPpm: 0 }),
-    clients: { count: 3, requestTimeoutMs: 2000, retryMs: 60 },
+    clients: CLIENTS,
     durationMs: DURATION_MS,
     faults: [],
     operations: OPERATIONS,
@@ -180,7 +193,7 @@ test.serial('--history and --json: the file that is named, and data', async (t) 
     host: 'threads',
     withoutEffect: ['clientLink', 'disk'],
     faults: { scheduled: 0 },
-    operations: { ok: 40, fail: 0, unknown: 0, notCalled: 0 },
+    operations: { ok: 40, fail: 0, unknown: 0, notCalled: 0, staleReads: 0 },
     audit: 'ok',
     linearizability: 'ok',
   });
@@ -195,7 +208,7 @@ test.serial('without a majority to the end nothing is called in vain for ever', 
   const schedule = scheduleOf({
     durationMs: 700,
     operations: OPERATIONS.slice(0, 50),
-    clients: { count: 3, requestTimeoutMs: 400, retryMs: 60 },
+    clients: { ...CLIENTS, requestTimeoutMs: 400 },
     faults: [{ atMs: 0, fault }],
   });
   const { status, stdout, stderr } = await command(directory, formatSchedule(schedule), ['--json']);
@@ -203,6 +216,44 @@ test.serial('without a majority to the end nothing is called in vain for ever', 
   const { operations, faults }: ScheduleDocument = JSON.parse(stdout);
   t.is(faults.done, 1);
   t.true(operations.unknown > 0 && operations.notCalled > 0, stdout);
+});
+
+/** A get of each way now and then, and writes between them. */
+const WAYS: readonly ScheduledOperation[] = Array.from({ length: 160 }, (_, i) => {
+  const common = { atMs: i * 12, client: i % 3, key: `k${i % 2}` };
+  const read = READ_WAYS[(i >> 1) % READ_WAYS.length] ?? 'log';
+  return i % 2 === 0 ? { ...common, op: 'put', value: `v${i}` } : { ...common, op: 'get', read };
+});
+
+test.serial('servers come, go and lose their disks; sessions are registered', async (t) => {
+  const directory = temporary(t);
+  const schedule = scheduleOf({
+    durationMs: 2000,
+    spares: 1,
+    clocks: Array(4).fill({ offsetMs: 0, driftPpm: 0 }),
+    settings: { ...scheduleOf({}).settings, snapshotEntries: 20, keptEntries: 3 },
+    clients: { ...CLIENTS, registered: true },
+    operations: WAYS,
+    faults: [
+      { atMs: 400, fault: { kind: 'join', node: 'n4' } },
+      { atMs: 700, fault: { kind: 'transfer', to: 'n2' } },
+      { atMs: 900, fault: { kind: 'snapshot', node: 'n3' } },
+      { atMs: 1000, fault: { kind: 'wipe', node: 'n1' } },
+      { atMs: 1200, fault: { kind: 'join', node: 'n1' } },
+      { atMs: 1500, fault: { kind: 'leave', node: 'n3' } },
+      { atMs: 1700, fault: { kind: 'learn', node: 'n3' } },
+    ],
+  });
+  const { status, stdout, stderr } = await command(directory, formatSchedule(schedule), ['--json']);
+  t.is(status, 0, stdout + stderr);
+  t.like(JSON.parse(stdout), {
+    faults: { scheduled: 7, done: 7, refused: 0, impossible: {} },
+    operations: { ok: 144, notCalled: 0, staleReads: 16 },
+    audit: 'ok',
+    auditedBy: 'counts',
+    linearizability: 'ok',
+  });
+  t.regex(stderr.replace(/\n {2,}/g, ' '), /audit +ok \(logs were compacted: by counts\)\n/);
 });
 
 // ---- What goes wrong ----------------------------------------------------------------------------
@@ -222,8 +273,15 @@ const STALE_READ: readonly HistoryOperation[] = [
 
 function fakeRun(changes: { history?: readonly HistoryOperation[]; audit?: string }) {
   const { history = [], audit = 'ok' } = changes;
-  const verdict = { acknowledgedWritesLost: 0, writesAppliedTwice: 0, replicasEqual: true, audit };
-  const run: ScheduleRun = { injections: [], history, leaderChanges: 0, verdict };
+  const counts = { acknowledgedWritesLost: 0, writesAppliedTwice: 0 };
+  const verdict = { ...counts, replicasEqual: true, auditedBy: 'log', audit } as const;
+  const run: ScheduleRun = {
+    injections: [],
+    history,
+    staleReads: 0,
+    leaderChanges: 0,
+    verdict,
+  };
   return () => Promise.resolve(run);
 }
 
@@ -295,12 +353,12 @@ test('a client has two operations outstanding, and keeps to its order', (t) => {
     get pendingCount() {
       return called.length - answered;
     },
-    call: (_: 0, { key }: { key: Uint8Array }, done: (outcome: Answer, number: number) => void) => {
+    call: (_: 0, { key }: { key: Uint8Array }, done: Done) => {
       called.push(Buffer.from(key).toString());
       const number = called.length;
       answers.push(() => {
         answered++;
-        done({ kind: 'ok', result: { status: 'ok', value: null, index: 1 } }, number);
+        done({ kind: 'ok', result: { status: 'ok', value: null, index: 1 } }, number, 7);
       });
     },
   };
@@ -325,10 +383,7 @@ test('a client has two operations outstanding, and keeps to its order', (t) => {
       ['c', 3, 5],
     ],
   );
-  t.deepEqual([...(clients.acknowledged[0] ?? [])].slice(0, 5), [0, 1, 1, 1, 0]);
+  t.deepEqual([...(clients.acknowledged.get(7) ?? [])].slice(0, 5), [0, 1, 1, 1, 0]);
 });
 
-type Answer = {
-  readonly kind: 'ok';
-  readonly result: { readonly status: 'ok'; readonly value: null; readonly index: number };
-};
+type Done = (outcome: Outcome, requestNumber: number, clientId: number) => void;

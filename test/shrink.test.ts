@@ -227,6 +227,109 @@ test('any node may go, and those behind it take its name', (t) => {
   );
 });
 
+test('spares go as nodes do, and with them what is done to them', (t) => {
+  const large = scheduleWith({
+    nodes: 3,
+    spares: 3,
+    faults: [
+      { atMs: 100, fault: { kind: 'join', node: 'n4' } },
+      { atMs: 200, fault: { kind: 'transfer', to: 'n6' } },
+      { atMs: 300, fault: { kind: 'wipe', node: 'n5' } },
+      { atMs: 400, fault: { kind: 'transfer', to: 'follower' } },
+    ],
+    recovery: { core: ['n1', 'n5', 'n6'], others: 'healed', boundMs: 1000 },
+  });
+  const { schedule } = shrunk(
+    large,
+    by(
+      ({ nodes, faults }) =>
+        nodes >= 2 &&
+        faults.some(({ fault }) => fault.kind === 'transfer' && fault.to === 'follower') &&
+        faults.some(({ fault }) => fault.kind === 'wipe') &&
+        'X',
+    ),
+  );
+  t.deepEqual([schedule.nodes, schedule.spares, schedule.clocks.length], [2, 1, 3]);
+  t.deepEqual(
+    schedule.faults.map(({ fault }) => fault),
+    [
+      { kind: 'wipe', node: 'n3' },
+      { kind: 'transfer', to: 'follower' },
+    ],
+  );
+  t.deepEqual(schedule.recovery.core, ['n1', 'n3']);
+});
+
+test('sessions and reads become as plain as the failure allows', (t) => {
+  const reads = (['lease', 'stale', 'log'] as const).map(
+    (read, i): ScheduledOperation => ({ atMs: i, client: 0, op: 'get', key: 'k', read }),
+  );
+  const clients = { ...LARGE.clients, registered: true, sessionsMax: 1 };
+  const large = scheduleWith({ clients, operations: reads });
+  const plain = shrunk(
+    large,
+    by(({ operations }) => operations.length === 3 && 'X'),
+  ).schedule;
+  t.false(plain.clients.registered);
+  t.is(plain.clients.sessionsMax, 10_000);
+  t.true(plain.operations.every(({ read }) => read === undefined));
+  const stale = shrunk(
+    large,
+    by(
+      ({ operations, clients }) =>
+        clients.registered && operations.some(({ read }) => read === 'stale') && 'X',
+    ),
+  ).schedule;
+  t.true(stale.clients.registered);
+  t.deepEqual(
+    stale.operations.map(({ read }) => read),
+    ['stale'],
+  );
+});
+
+test('features of the protocol that the failure does not need are left out', (t) => {
+  const rich = {
+    ...LARGE.settings,
+    snapshotEntries: 10,
+    snapshotBytes: 500,
+    clockDriftPpm: 1000,
+    adaptiveTimeout: { floorMs: 60, factor: 10 },
+    windowBytes: 2000,
+    uncommittedBytes: 200,
+  };
+  const large = { ...LARGE, settings: rich, clients: { ...LARGE.clients, sessionsMax: 2 } };
+  const plain = shrunk(
+    large,
+    by((candidate) => crashesAt(candidate, 300) && 'X'),
+  ).schedule;
+  t.deepEqual(plain.settings, LARGE.settings);
+  t.is(plain.clients.sessionsMax, LARGE.clients.sessionsMax);
+  const leased = shrunk(
+    large,
+    by((candidate) => candidate.settings.clockDriftPpm !== null && 'X'),
+  ).schedule;
+  t.deepEqual(leased.settings, { ...LARGE.settings, clockDriftPpm: 1000 });
+});
+
+test('who is to belong to the cluster becomes as few as the failure allows', (t) => {
+  const voters = ['n1', 'n2', 'n3', 'n4', 'n5'];
+  const { schedule } = shrunk(
+    scheduleWith({ nodes: 5, faults: [{ atMs: 100, fault: { kind: 'configure', voters } }] }),
+    by(
+      ({ nodes, faults: [first] }) =>
+        nodes === 5 &&
+        first?.fault.kind === 'configure' &&
+        first.fault.voters.includes('n2') &&
+        first.fault.voters.includes('n4') &&
+        'X',
+    ),
+  );
+  t.deepEqual(
+    schedule.faults.map(({ fault }) => fault),
+    [{ kind: 'configure', voters: ['n2', 'n4'] }],
+  );
+});
+
 test('where a seed hides the failure, another is found', (t) => {
   // Whatever is taken out, one seed in four shows the failure again.
   const shows = ({ seed, faults, operations }: Schedule): boolean =>

@@ -11,7 +11,7 @@ import { join } from 'node:path';
 import { Writable } from 'node:stream';
 import test, { type ExecutionContext } from 'ava';
 import fc from 'fast-check';
-import type { Schedule } from '../lab/schedule.ts';
+import { SCHEDULE_VERSION, type Schedule } from '../lab/schedule.ts';
 import { parseSchedule } from '../lab/schedule-file.ts';
 import { scheduleOf } from '../lab/sim/profiles.ts';
 import { runSchedule } from '../lab/sim/run.ts';
@@ -163,7 +163,7 @@ for (const [words, told] of MISTAKES) {
 
 test('a mistake in a schedule file is told with its line', async (t) => {
   const lab = labOf(t, passing);
-  writeFileSync(lab.at('a.json'), '{\n  "schemaVersion": 1,\n  "name": 5\n}\n');
+  writeFileSync(lab.at('a.json'), `{\n  "schemaVersion": ${SCHEDULE_VERSION},\n  "name": 5\n}\n`);
   const ended = await lab.run(`--schedule ${lab.at('a.json')}`);
   t.is(ended.status, 2);
   t.regex(ended.stderr, /^sim: \S+a\.json:3: name is 5; expected is text\n$/);

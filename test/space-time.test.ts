@@ -11,6 +11,7 @@ import { timeAxis } from '../lab/report/time-axis.ts';
 import type { Trace, TracedMessage } from '../lab/trace.ts';
 import type { Violation } from '../lab/verdict.ts';
 import { illFormed, occurrences, tooltips, unescaped } from './support/markup.ts';
+import { at, simulate } from './support/sim-runs.ts';
 import { tracedRun } from './support/traced-run.ts';
 
 const RUN = tracedRun({ nodes: 5, durationMs: 1500, seed: 1 });
@@ -163,6 +164,9 @@ test('messages are told apart by colour, and heartbeats that changed nothing are
     ['AppendEntries', `${heartbeat} round=1`],
     ['AppendEntries', `${heartbeat} round=2`],
     ['AppendEntriesResponse', 'answer'],
+    ['InstallSnapshot', 'chunk'],
+    ['TimeoutNow', 'go on'],
+    ['ReadIndex', 'read'],
   ] as const;
   const messages = kinds.map(([kind, text], i) =>
     message({ kind, text, sentUs: 1000 * i, arrivedUs: 1000 * i + 500 }),
@@ -180,10 +184,32 @@ test('messages are told apart by colour, and heartbeats that changed nothing are
 });
 
 test('a kind of message it does not know is drawn too, and explained', (t) => {
-  const svg = spaceTimeSvg(withMessages([message({ kind: 'TimeoutNow', text: 'go on' })]));
+  const svg = spaceTimeSvg(withMessages([message({ kind: 'Gossip', text: 'have you heard' })]));
   t.is(arrowsOf(svg).length, 1);
   t.true(svg.includes('>other message</text>'));
   t.false(spaceTimeSvg(RUN).includes('>other message</text>'));
+});
+
+test('kinds of message that most runs have none of are explained where they come', (t) => {
+  const rare = [
+    ['InstallSnapshot', 'part of a snapshot'],
+    ['TimeoutNow', 'hand-over'],
+    ['ReadIndex', 'read of a follower'],
+  ] as const;
+  for (const [kind, label] of rare) {
+    const svg = spaceTimeSvg(withMessages([message({ kind, text: 'a message' })]));
+    t.deepEqual(
+      rare.map(([, other]) => svg.includes(`>${other}</text>`)),
+      rare.map(([, other]) => other === label),
+    );
+  }
+});
+
+test('a spare has a column from the beginning, and what an operator does is noted', (t) => {
+  const { trace } = simulate({ spares: 1, faults: [at(1000, { kind: 'join', node: 'n4' })] });
+  const svg = spaceTimeSvg(trace, { fromUs: 990_000, toUs: 1_020_000 });
+  t.true(svg.includes('>n4</text>'));
+  t.true(svg.includes('>join n4</text>'));
 });
 
 test('answers to heartbeats that changed nothing are as faint, others are not', (t) => {

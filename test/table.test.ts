@@ -1,17 +1,20 @@
 /**
  * Shows that the byte table behaves as a Map does: over tens of thousands of random puts,
  * overwrites of other lengths and deletes, through growth and compaction, and where hashes collide;
- * that its memory follows what it holds; and that its digest tells contents apart and nothing else.
+ * that its memory follows what it holds; that a snapshot says what was, whatever is done meanwhile;
+ * and that its digest tells contents apart and nothing else.
  *
  *     npx ava test/table.test.ts
  */
 import test from 'ava';
 import fc from 'fast-check';
 import { between, chance, fork, type RandomState } from '../src/raft/random.ts';
+import { homeOf, SlotDirectory } from '../src/slots.ts';
 import { ByteTable, hashBytes } from '../src/table.ts';
 import { always, replay, SEED } from './support/property.ts';
 
-const SLOTS = 1024;
+/** Of the only bucket of a table that has not grown. */
+const SLOTS = 256;
 
 /** Keys and values are Latin-1 text here: a byte is a character. */
 function bytes(text: string): Uint8Array {
@@ -137,7 +140,7 @@ function keysWith(wanted: (hash: number) => boolean, count: number): string[] {
 
 test('keys that share their slots are found, also where the run wraps around the end', (t) => {
   // All begin at the last three slots of a table that has not grown, so most stand elsewhere.
-  const keys = keysWith((hash) => hash % SLOTS >= SLOTS - 3, 60);
+  const keys = keysWith((hash) => homeOf(hash) % SLOTS >= SLOTS - 3, 60);
   const rng = fork(SEED, 'colliding');
   const table = new ByteTable();
   const twin = new Map<string, string>();
@@ -181,23 +184,19 @@ test('what `get` returns is a copy', (t) => {
   t.is(get(table, 'key'), 'value');
 });
 
-/** The longest buffer of bytes that is made while `run` runs. */
-function longestBufferBytes(run: () => void): number {
-  const original = globalThis.Uint8Array;
-  let longest = 0;
-  globalThis.Uint8Array = new Proxy(original, {
-    construct(target, [first, ...rest], newTarget) {
-      if (typeof first === 'number') longest = Math.max(longest, first);
-      return Reflect.construct(target, [first, ...rest], newTarget);
-    },
+test('hashes alike in all bits that buckets are told apart by are found all the same', (t) => {
+  const directory = new SlotDirectory();
+  const hashes = Array.from({ length: 6000 }, (_, i) => (i * 2 ** 16 + 7) % 2 ** 32);
+  for (const [i, hash] of hashes.entries()) directory.insert(hash, i + 1);
+  const missing = hashes.filter((hash, i) => {
+    const { slots, mask } = directory.bucketOf(hash);
+    for (let slot = homeOf(hash) & mask; slots[slot * 2] !== 0; slot = (slot + 1) & mask) {
+      if (slots[slot * 2] === i + 1) return false;
+    }
+    return true;
   });
-  try {
-    run();
-  } finally {
-    globalThis.Uint8Array = original;
-  }
-  return longest;
-}
+  t.deepEqual(missing, []);
+});
 
 test('the memory follows what is held, not what was ever written', (t) => {
   const buffer = bytes(`?${'v'.repeat(1000)}`);
@@ -205,20 +204,124 @@ test('the memory follows what is held, not what was ever written', (t) => {
     buffer[0] = key;
     return buffer;
   };
-  const overwritten = longestBufferBytes(() => {
-    const table = new ByteTable();
-    // Longer and longer: each leaves the record before it as garbage. 40 MB in all, 20 kB held.
-    for (let i = 0; i < 80_000; i++) table.set(source(i % 20), 0, 1, 1, 1 + Math.floor(i / 80));
-  });
-  const deleted = longestBufferBytes(() => {
-    const table = new ByteTable();
-    for (let i = 0; i < 40_000; i++) {
-      table.set(source(i % 20), 0, 1, 1, 1000);
-      table.delete(source(i % 20), 0, 1);
+  const most = (table: ByteTable, count: number, write: (i: number) => void): number => {
+    let held = 0;
+    for (let i = 0; i < count; i++) {
+      write(i);
+      held = Math.max(held, table.heldBytes);
     }
+    return held;
+  };
+  const table = new ByteTable();
+  // Longer and longer: each leaves the record before it as garbage. 40 MB in all, 20 kB held.
+  const overwritten = most(table, 80_000, (i) =>
+    table.set(source(i % 20), 0, 1, 1, 1 + Math.floor(i / 80)),
+  );
+  const single = new ByteTable();
+  const deleted = most(single, 40_000, (i) => {
+    single.set(source(i % 20), 0, 1, 1, 1000);
+    single.delete(source(i % 20), 0, 1);
   });
   t.true(overwritten <= 1 << 17, `${overwritten} bytes for 20 kB of values`);
   t.true(deleted <= 1 << 17, `${deleted} bytes for one value at a time`);
+});
+
+test('a large table that changes all the time holds no more than a few times its content', (t) => {
+  const rng = fork(SEED, 'table memory');
+  const table = new ByteTable();
+  const source = new Uint8Array(2000);
+  const view = new DataView(source.buffer);
+  const lengths = new Map<number, number>();
+  let content = 0;
+  let worst = 0;
+  for (let i = 0; i < 60_000; i++) {
+    const key = between(rng, 0, 4000);
+    const length = between(rng, 0, 1900);
+    view.setUint32(0, key);
+    table.set(source, 0, 4, 4, length);
+    content += length - (lengths.get(key) ?? 0);
+    lengths.set(key, length);
+    if (i > 20_000) worst = Math.max(worst, table.heldBytes / content);
+  }
+  // A record keeps the room of its longest value until it has to move.
+  t.true(worst < 5, `${worst} times the bytes of the values`);
+});
+
+test('a value longer than a segment is held, replaced and let go of', (t) => {
+  const table = new ByteTable();
+  const source = new Uint8Array(2_000_000).fill(7);
+  for (const length of [300_000, 2_000_000 - 1, 10, 70_000]) {
+    table.set(source, 0, 1, 1, length);
+    t.is(table.get(source, 0, 1)?.byteLength, length);
+  }
+  table.delete(source, 0, 1);
+  t.deepEqual([table.size, table.get(source, 0, 1)], [0, null]);
+  t.true(table.heldBytes <= 1 << 17, `${table.heldBytes} bytes for nothing`);
+});
+
+/** The rest of a snapshot of a table. */
+function walked(snapshot: ReturnType<ByteTable['beginSnapshot']>): [string, string][] {
+  const found: [string, string][] = [];
+  while (snapshot.next()) {
+    const { bytes: all, keyStart, valueStart, valueLength } = snapshot;
+    const key = text(all.subarray(keyStart, valueStart));
+    found.push([key, text(all.subarray(valueStart, valueStart + valueLength))]);
+  }
+  return found;
+}
+
+test('a snapshot has each record once, as it was when it began, whatever happens', (t) => {
+  const rng = fork(SEED, 'table snapshot');
+  const table = new ByteTable();
+  const twin = new Map<string, string>();
+  let snapshots = 0;
+  let overtaken = 0;
+  while (snapshots < 25) {
+    const then = new Map(twin);
+    const snapshot = table.beginSnapshot();
+    t.throws(() => table.beginSnapshot(), { message: /under way/ });
+    const found = new Map<string, string>();
+    // Small and large tables, slow and fast snapshots, and some that are given up.
+    const operations = between(rng, 1, 400);
+    const slice = between(rng, 1, 200);
+    const givenUpAt = chance(rng, 0.2) ? between(rng, 0, 20) : Infinity;
+    for (let turn = 0, more = true; more && turn < givenUpAt; turn++) {
+      for (let i = 0; i < operations; i++) {
+        const key = `key ${between(rng, 0, 3000)}`;
+        const value = chance(rng, 0.3) ? null : randomText(rng, 60);
+        if (then.has(key) && !found.has(key)) overtaken++;
+        const wrong = operate(table, twin, key, value);
+        if (wrong !== null) return t.fail(`${wrong} (${replay(t)})`);
+      }
+      for (let i = 0; i < slice && more; i++) {
+        more = snapshot.next();
+        if (!more) break;
+        const { bytes: all, keyStart, valueStart, valueLength } = snapshot;
+        const key = text(all.subarray(keyStart, valueStart));
+        if (found.has(key)) return t.fail(`${key} comes twice (${replay(t)})`);
+        found.set(key, text(all.subarray(valueStart, valueStart + valueLength)));
+      }
+      if (!more) t.deepEqual([...found].sort(), [...then].sort(), replay(t));
+    }
+    snapshot.cancel();
+    snapshots++;
+    t.is(difference(table, twin), null, replay(t));
+  }
+  t.true(overtaken > 10_000, `${overtaken} records changed before the snapshot came to them`);
+});
+
+test('a snapshot keeps what is cleaned away, and nothing of it is left behind', (t) => {
+  const content = Array.from({ length: 5000 }, (_, i) => [`key ${i}`, `value ${i}`] as const);
+  const table = tableOf(content);
+  const snapshot = table.beginSnapshot();
+  // Every record moves or goes, several times, before the snapshot has seen one.
+  for (let round = 1; round < 6; round++) {
+    for (const [key] of content) put(table, key, 'x'.repeat(round * 20));
+  }
+  for (const [key] of content) remove(table, key);
+  t.deepEqual(walked(snapshot).sort(), [...content].map(([...pair]) => pair).sort());
+  t.false(snapshot.next());
+  t.deepEqual(walked(table.beginSnapshot()), []);
 });
 
 test('the digest does not depend on the order or the history of what is held', (t) => {

@@ -10,33 +10,27 @@ import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import test, { type ExecutionContext } from 'ava';
 import type { Fault, FaultAction } from '../lab/faults.ts';
-import type { FactorValue, FaultBand, Row } from '../lab/results.ts';
+import type { FaultBand, Row } from '../lab/results.ts';
 import { withDefaults } from '../lab/sweep/factors.ts';
-import { ThreadCluster } from '../lab/threads/cluster.ts';
-import type { LoadReport, LoadTask } from '../lab/threads/load-worker.ts';
-import type { Status } from '../lab/threads/node-worker.ts';
-import { closeHosts, linkOf, runCell, settingsOf } from '../lab/threads/run.ts';
+import { closeHosts, runCell } from '../lab/threads/run.ts';
 import { readDisk } from '../src/storage/shared.ts';
 import type { Stored } from '../src/storage/storage.ts';
 import { PERFECT } from '../src/transport/link.ts';
 import { replay, SEED } from './support/property.ts';
+import {
+  type Factors,
+  LIMIT_MS,
+  type Loaded,
+  leaderOf,
+  QUICK,
+  start,
+  statusOf,
+  until,
+} from './support/threads-rig.ts';
 
 test.after.always(closeHosts);
 
 // ---- Trials -------------------------------------------------------------------------------------
-
-/**
- * Elections that are over soon; a machine that stalls for longer elects again, and no harm done.
- */
-const QUICK = {
-  electionTimeoutMs: '100-200',
-  heartbeatMs: 25,
-  clients: 2,
-  outstanding: 8,
-  keys: 50,
-};
-
-type Factors = Record<string, FactorValue>;
 
 /** Runs a trial and holds what must hold of any. */
 async function trial(
@@ -194,61 +188,6 @@ test.serial('random crashes from the seed', async (t) => {
 
 // ---- The cluster itself -------------------------------------------------------------------------
 
-/** Longer than anything here should take, on however busy a machine. */
-const LIMIT_MS = 10_000;
-
-async function until<T>(what: string, look: () => Promise<T | null> | T | null): Promise<T> {
-  const endMs = performance.now() + LIMIT_MS;
-  for (;;) {
-    const found = await look();
-    if (found !== null) return found;
-    if (performance.now() > endMs) throw new Error(`not within ${LIMIT_MS} ms: ${what}`);
-    await new Promise((resolve) => setTimeout(resolve, 5));
-  }
-}
-
-type Loaded = { readonly cluster: ThreadCluster; readonly heard: LoadReport[] };
-
-/** A cluster under load that ends with the test. */
-function start(t: ExecutionContext, factors: Factors = {}): Loaded {
-  const complete = withDefaults({ ...QUICK, ...factors });
-  const cluster = new ThreadCluster({
-    nodes: complete.nodes,
-    settings: settingsOf(complete),
-    batchCommands: complete.batch,
-    link: linkOf(complete),
-    seed: SEED,
-  });
-  t.teardown(() => cluster.stop());
-  const heard: LoadReport[] = [];
-  const task: LoadTask = {
-    workload: complete,
-    seed: SEED,
-    requestTimeoutMs: 5000,
-    retryMs: 100,
-    withTimeline: false,
-  };
-  cluster.start();
-  const file = new URL('../lab/threads/load-worker.ts', import.meta.url);
-  cluster.startClients<LoadReport>(file, task, (report) => heard.push(report));
-  cluster.orderClients({ kind: 'start' });
-  return { cluster, heard };
-}
-
-/** The node that leads in its own view, once its commands commit. */
-function leaderOf({ cluster }: Loaded, beyondIndex = 0): Promise<Status> {
-  return until('a leader that commits', async () => {
-    const statuses = await cluster.status(false);
-    const leaders = statuses.filter(({ role }) => role === 'leader');
-    const latest = leaders.toSorted((a, b) => b.term - a.term)[0];
-    return latest !== undefined && latest.commitIndex > beyondIndex ? latest : null;
-  });
-}
-
-async function statusOf({ cluster }: Loaded, id: string): Promise<Status | null> {
-  return (await cluster.status(false)).find((status) => status.id === id) ?? null;
-}
-
 /** Cuts a node off, so that what it says of itself is what it came back with. */
 function isolate({ cluster }: Loaded, id: string): void {
   for (const peer of cluster.nodes) {
@@ -299,7 +238,7 @@ test.serial('a crashed follower is gone and missed by nobody, and catches up', a
   const leader = await leaderOf(loaded, 5);
   const id = cluster.nodes.find((node) => node !== leader.id) ?? '';
   await cluster.crash(id);
-  const left = await cluster.status(false);
+  const left = await cluster.status();
   t.false(left.some((status) => status.id === id));
   const before = readDisk(cluster.disk(id)).entries.length;
   const further = await leaderOf(loaded, before + 50);
@@ -377,12 +316,12 @@ test.serial('two partitions of two: neither commits, and healed they do', async 
   );
   for (const [a, b] of pairs) cluster.setLink(a, b, { cut: true });
   const stuck = await until('CheckQuorum ends every lead', async () => {
-    const statuses = await cluster.status(false);
+    const statuses = await cluster.status();
     return statuses.some(({ role }) => role === 'leader') ? null : statuses;
   });
   const highest = Math.max(...stuck.map(({ lastIndex }) => lastIndex));
   const committed = Math.max(...stuck.map(({ commitIndex }) => commitIndex));
-  const still = await cluster.status(false);
+  const still = await cluster.status();
   t.true(still.every(({ commitIndex }) => commitIndex <= committed));
   for (const [a, b] of pairs) cluster.setLink(a, b, PERFECT);
   const leader = await leaderOf(loaded, highest);

@@ -17,7 +17,7 @@ import {
   type Workload,
   zipfThresholds,
 } from '../lab/workload.ts';
-import type { Operation, OperationKind } from '../src/command.ts';
+import type { CommandKind, Operation } from '../src/command.ts';
 import { always, near, SEED, SIGMAS } from './support/property.ts';
 import { textOf } from './support/records.ts';
 
@@ -35,7 +35,7 @@ const OK: Outcome = { kind: 'ok', result: { status: 'ok', value: null, index: 1 
 
 type Call = {
   readonly client: number;
-  readonly kind: OperationKind;
+  readonly kind: CommandKind;
   /** Copies: the operation itself is used again. */
   readonly key: string;
   readonly value: string | null;

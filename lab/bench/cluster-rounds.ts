@@ -2,7 +2,8 @@
 import { MessageChannel, type MessagePort } from 'node:worker_threads';
 import { PERFECT } from '../../src/transport/link.ts';
 import { withDefaults } from '../sweep/factors.ts';
-import { ThreadCluster, threads } from '../threads/cluster.ts';
+import { ThreadCluster } from '../threads/cluster.ts';
+import { threads } from '../threads/pool.ts';
 import { settingsOf } from '../threads/run.ts';
 import type { BenchOrder, BenchReport, BenchTask } from './client-worker.ts';
 import type { EchoTask } from './echo-worker.ts';

@@ -7,7 +7,7 @@ import { Command, CommanderError } from 'commander';
 import { surroundings } from '../sweep/manifest.ts';
 import { makeWritable, shownPath } from '../sweep/output-directory.ts';
 import { UserError } from '../sweep/user-error.ts';
-import { closeThreads } from '../threads/cluster.ts';
+import { closeThreads } from '../threads/pool.ts';
 import { measureCluster } from './cluster-rounds.ts';
 import { weighEntries } from './memory.ts';
 import { microTasks } from './micro.ts';

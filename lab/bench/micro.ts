@@ -45,6 +45,9 @@ export function createServer(id: string, voters: readonly string[]): RaftState {
     configuration: { voters, outgoing: [], learners: [] },
     currentTerm: 0,
     votedFor: null,
+    snapshot: null,
+    baseIndex: 0,
+    baseTerm: 0,
     entries: [],
   });
 }
@@ -118,6 +121,8 @@ function coreTasks(): Task[] {
           leaderCommit: follower.volatile.commitIndex,
           readRound: 0,
           attempt: 0,
+          sentUs: nowUs,
+          roundTripUs: 0,
         };
         step(follower, { nowUs, kind: 'message', message });
       },
@@ -159,6 +164,8 @@ function codecTasks(): Task[] {
       leaderCommit: 1,
       readRound: 0,
       attempt: 0,
+      sentUs: 1_000_000,
+      roundTripUs: 500,
     };
     const frame = encode(message, 1, crc32);
     const what = `AppendEntries of ${commands} put${commands === 1 ? '' : 's'}`;

@@ -4,17 +4,8 @@
  * that it is found by what it does and not by how it looks.
  */
 
-export type Mutant = {
-  readonly name: string;
-  /** The bug in one sentence. */
-  readonly what: string;
-  /** A section of the dissertation, or a report of a real system that had it. */
-  readonly knownFrom: string;
-  /** Of the project, below `src/`. */
-  readonly file: string;
-  /** Each `find` stands in the file exactly once. */
-  readonly replace: readonly { readonly find: string; readonly with: string }[];
-};
+import { LATER_CHAPTERS } from './later-chapters.ts';
+import type { Mutant } from './mutant.ts';
 
 const STUDENTS_GUIDE = "Students' Guide to Raft (Gjengset, 2016)";
 
@@ -37,14 +28,14 @@ const ELECTIONS: readonly Mutant[] = [
     name: 'term-not-persisted',
     what: 'A term is written with the vote in it only: a restart takes other terms back.',
     knownFrom: '§3.8; peterbourgon/raft#1',
-    file: 'src/node.ts',
+    file: 'src/persist-queue.ts',
     replace: [
       {
-        find: '    this.#changes.push(change);\n',
+        find: '    this.#unsaved.push(change);\n',
         with:
           '    const { termAndVote } = change;\n' +
           '    if (termAndVote === null || termAndVote.votedFor !== null) ' +
-          'this.#changes.push(change);\n',
+          'this.#unsaved.push(change);\n',
       },
     ],
   },
@@ -59,10 +50,11 @@ const ELECTIONS: readonly Mutant[] = [
         with: 'type Context, commitTo, saveEntries, saveTermAndVote, send',
       },
       {
-        find: '  volatile.leaderId = message.from;\n',
+        find: '  setLeader(state, from);\n',
         with:
-          '  volatile.leaderId = message.from;\n' +
-          '  if (persistent.votedFor !== null) saveTermAndVote(context, message.term, null);\n',
+          '  setLeader(state, from);\n' +
+          '  const { currentTerm, votedFor } = state.persistent;\n' +
+          '  if (votedFor !== null) saveTermAndVote(context, currentTerm, null);\n',
       },
     ],
   },
@@ -73,10 +65,10 @@ const ELECTIONS: readonly Mutant[] = [
     file: 'src/raft/election.ts',
     replace: [
       {
-        find: 'persistent.votedFor === null || persistent.votedFor === message.from;',
+        find: 'const free = again || persistent.votedFor === null;',
         with:
-          'state.volatile.leaderId === null || persistent.votedFor === null || ' +
-          'persistent.votedFor === message.from;',
+          'const free = again || persistent.votedFor === null || ' +
+          'state.volatile.leaderId === null;',
       },
     ],
   },
@@ -84,11 +76,11 @@ const ELECTIONS: readonly Mutant[] = [
     name: 'vote-before-persist',
     what: 'A vote leaves before it is durable: a crash takes it back, and the server votes again.',
     knownFrom: '§3.8, figure 3.1',
-    file: 'src/node.ts',
+    file: 'src/persist-queue.ts',
     replace: [
       {
-        find: "const sequence = after === 'log' ? this.#issuedSequence : this.#termSequence;",
-        with: "const sequence = after === 'log' ? this.#issuedSequence : 0;",
+        find: "return after === 'log' ? this.#issuedSequence : this.#termSequence;",
+        with: "return after === 'log' ? this.#issuedSequence : 0;",
       },
     ],
   },
@@ -99,8 +91,8 @@ const ELECTIONS: readonly Mutant[] = [
     file: 'src/raft/election.ts',
     replace: [
       {
-        find: 'free && log.isUpToDate(persistent.log, message.lastLogTerm, message.lastLogIndex);',
-        with: 'free;',
+        find: 'const voteGranted = mayVote && free && isUpToDate;',
+        with: 'const voteGranted = mayVote && free && (isUpToDate || true);',
       },
     ],
   },
@@ -161,11 +153,17 @@ const ELECTIONS: readonly Mutant[] = [
       {
         find:
           "    case 'AppendEntriesResponse':\n" +
+          "    case 'InstallSnapshotResponse':\n" +
           "    case 'RequestVoteResponse':\n" +
-          '      return true;\n' +
-          "    case 'PreVote':\n",
+          "    case 'TimeoutNow':\n",
+        with: "    case 'TimeoutNow':\n",
+      },
+      {
+        find: "    case 'ReadIndex':\n    case 'PreVote':\n",
         with:
+          "    case 'ReadIndex':\n" +
           "    case 'AppendEntriesResponse':\n" +
+          "    case 'InstallSnapshotResponse':\n" +
           "    case 'RequestVoteResponse':\n" +
           "    case 'PreVote':\n",
       },
@@ -178,16 +176,12 @@ const ELECTIONS: readonly Mutant[] = [
     file: 'src/raft/raft.ts',
     replace: [
       {
-        find:
-          "    case 'AppendEntriesResponse':\n" +
-          "    case 'RequestVoteResponse':\n" +
-          '      return true;\n' +
-          "    case 'PreVote':\n",
-        with:
-          "    case 'AppendEntriesResponse':\n" +
-          '      return true;\n' +
-          "    case 'RequestVoteResponse':\n" +
-          "    case 'PreVote':\n",
+        find: "    case 'RequestVoteResponse':\n    case 'TimeoutNow':\n",
+        with: "    case 'TimeoutNow':\n",
+      },
+      {
+        find: "    case 'ReadIndex':\n    case 'PreVote':\n",
+        with: "    case 'ReadIndex':\n    case 'RequestVoteResponse':\n    case 'PreVote':\n",
       },
     ],
   },
@@ -228,8 +222,8 @@ const REPLICATION: readonly Mutant[] = [
     file: 'src/raft/replication.ts',
     replace: [
       {
-        find: 'if (log.termAt(persistent.log, message.prevLogIndex) !== message.prevLogTerm) {',
-        with: 'if (log.termAt(persistent.log, message.prevLogIndex) === undefined) {',
+        find: 'log.termAt(persistent.log, message.prevLogIndex) !== message.prevLogTerm) {',
+        with: 'log.termAt(persistent.log, message.prevLogIndex) === undefined) {',
       },
     ],
   },
@@ -318,13 +312,16 @@ const REPLICATION: readonly Mutant[] = [
       {
         find:
           "    case 'AppendEntriesResponse':\n" +
-          "    case 'RequestVoteResponse':\n" +
-          '      return true;\n' +
-          "    case 'PreVote':\n",
+          "    case 'InstallSnapshotResponse':\n" +
+          "    case 'RequestVoteResponse':\n",
+        with: "    case 'RequestVoteResponse':\n",
+      },
+      {
+        find: "    case 'ReadIndex':\n    case 'PreVote':\n",
         with:
-          "    case 'RequestVoteResponse':\n" +
-          '      return true;\n' +
+          "    case 'ReadIndex':\n" +
           "    case 'AppendEntriesResponse':\n" +
+          "    case 'InstallSnapshotResponse':\n" +
           "    case 'PreVote':\n",
       },
     ],
@@ -359,11 +356,11 @@ const DURABILITY: readonly Mutant[] = [
     name: 'acknowledge-before-persist',
     what: 'A follower acknowledges entries before they are durable.',
     knownFrom: '§3.8; tikv/tikv#994, cloud-software-foundation/c5#263',
-    file: 'src/node.ts',
+    file: 'src/persist-queue.ts',
     replace: [
       {
-        find: "const sequence = after === 'log' ? this.#issuedSequence : this.#termSequence;",
-        with: 'const sequence = this.#termSequence;',
+        find: "return after === 'log' ? this.#issuedSequence : this.#termSequence;",
+        with: 'return this.#termSequence;',
       },
     ],
   },
@@ -371,15 +368,11 @@ const DURABILITY: readonly Mutant[] = [
     name: 'held-messages-released-early',
     what: 'When any write is done, all messages leave, those that wait for the next write as well.',
     knownFrom: '§3.8, with group commit',
-    file: 'src/node.ts',
+    file: 'src/persist-queue.ts',
     replace: [
       {
-        find:
-          '    for (const { message, sequence } of held) {\n' +
-          '      if (sequence <= this.#durableSequence) this.#host.transport.send(message);\n' +
-          '      else this.#held.push({ message, sequence });\n' +
-          '    }\n',
-        with: '    for (const { message } of held) this.#host.transport.send(message);\n',
+        find: '      if (wait.sequence <= this.#durableSequence) wait.release();\n',
+        with: '      if (wait.sequence > 0) wait.release();\n',
       },
     ],
   },
@@ -414,12 +407,13 @@ const DURABILITY: readonly Mutant[] = [
     file: 'src/node.ts',
     replace: [
       {
-        find: '      this.#armTimer();\n      done();\n',
+        find: '        if (this.#state !== null) done();\n',
         with:
-          '      this.#armTimer();\n' +
-          '      done();\n' +
-          '      this.#state.volatile.commitIndex = stored.entries.length;\n' +
-          '      this.#apply(stored.entries);\n',
+          '        if (this.#state !== null) done();\n' +
+          '        const applied = this.#appliedIndex;\n' +
+          '        const left = stored.entries.filter(({ index }) => index > applied);\n' +
+          '        this.state.volatile.commitIndex = applied + left.length;\n' +
+          '        this.#apply(left);\n',
       },
     ],
   },
@@ -442,10 +436,8 @@ const CLIENTS: readonly Mutant[] = [
     file: 'src/raft/reads.ts',
     replace: [
       {
-        find:
-          '  leader.reads.push({ id, index, round: leader.readRound + 1 });\n' +
-          '  if (leader.confirmedRound === leader.readRound) beginRound(context, leader);\n',
-        with: "  answer(context, id, { kind: 'readable', index });\n",
+        find: "if (mode === 'lease' && holdsLease(context, role)) {",
+        with: "if (mode !== 'follower') {",
       },
     ],
   },
@@ -456,8 +448,8 @@ const CLIENTS: readonly Mutant[] = [
     file: 'src/raft/reads.ts',
     replace: [
       {
-        find: 'Math.max(context.state.volatile.commitIndex, leader.termStartIndex)',
-        with: 'context.state.volatile.commitIndex',
+        find: 'Math.max(volatile.commitIndex, leader.termStartIndex)',
+        with: 'volatile.commitIndex',
       },
     ],
   },
@@ -468,8 +460,8 @@ const CLIENTS: readonly Mutant[] = [
     file: 'src/raft/reads.ts',
     replace: [
       {
-        find: 'leader.reads.push({ id, index, round: leader.readRound + 1 });',
-        with: 'leader.reads.push({ id, index, round: leader.readRound });',
+        find: 'const round = leader.readRound + 1;',
+        with: 'const round = leader.readRound;',
       },
     ],
   },
@@ -517,7 +509,13 @@ const CLIENTS: readonly Mutant[] = [
   },
 ];
 
-export const MUTANTS: readonly Mutant[] = [...ELECTIONS, ...REPLICATION, ...DURABILITY, ...CLIENTS];
+export const MUTANTS: readonly Mutant[] = [
+  ...ELECTIONS,
+  ...REPLICATION,
+  ...DURABILITY,
+  ...CLIENTS,
+  ...LATER_CHAPTERS,
+];
 
 /** The code as it is, where results tell it from the mutants. */
 export const NO_MUTANT = 'none';

@@ -6,7 +6,7 @@ import { readFileSync } from 'node:fs';
 import { registerHooks } from 'node:module';
 import { join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
-import type { Mutant } from './catalogue.ts';
+import type { Mutant } from './mutant.ts';
 
 const PROJECT = fileURLToPath(new URL('../..', import.meta.url));
 

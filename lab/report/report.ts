@@ -145,7 +145,7 @@ function auditOf(rows: readonly Row[], names: readonly string[]): ReportContent[
     const sentence =
       `${all} passed the audit: no acknowledged write was lost, ` +
       'none was applied twice, and all replicas ended equal.';
-    return { state: 'passed', sentence, failures: [] };
+    return { state: 'passed', sentence: `${sentence}${countedOf(rows)}`, failures: [] };
   }
   return {
     state: 'failed',
@@ -155,6 +155,17 @@ function auditOf(rows: readonly Row[], names: readonly string[]): ReportContent[
         `${factorsText(row.factors, names)} · trial ${row.trial} (seed ${row.seed}): ${row.audit}`,
     ),
   };
+}
+
+/** How many trials were audited without all of their log, if any were. */
+function countedOf(rows: readonly Row[]): string {
+  const counted = rows.filter(({ auditedBy }) => auditedBy === 'counts').length;
+  if (counted === 0) return '';
+  const which = counted === rows.length ? 'All' : `${counted}`;
+  return (
+    ` ${which} of them had compacted logs: there writes were counted for each client, not looked ` +
+    'for one by one.'
+  );
 }
 
 /**

@@ -18,11 +18,14 @@ export const ARROWS = {
     opacity: 1,
   },
   other: { color: COLORS.ink, width: 1.6, opacity: 1 },
+  readIndex: { color: '#00968a', width: 1.4, opacity: 1 },
+  snapshot: { color: '#6f4bb2', width: 1.8, opacity: 1 },
   append: { color: PALETTE[0], width: 1.8, opacity: 1 },
   preVoteAnswer: { color: PALETTE[4], width: 1, opacity: 1 },
   preVote: { color: PALETTE[4], width: 1.8, opacity: 1 },
   voteAnswer: { color: PALETTE[1], width: 1, opacity: 1 },
   vote: { color: PALETTE[1], width: 1.8, opacity: 1 },
+  timeoutNow: { color: '#7d7000', width: 2.4, opacity: 1 },
 } as const satisfies Readonly<Record<string, ArrowStyle>>;
 export type ArrowKind = keyof typeof ARROWS;
 
@@ -43,6 +46,12 @@ export function arrowKind(message: TracedMessage, quiet: boolean): ArrowKind {
       return !isHeartbeat(message) ? 'append' : quiet ? 'quiet' : 'heartbeat';
     case 'AppendEntriesResponse':
       return quiet ? 'quietAnswer' : 'answer';
+    case 'InstallSnapshot':
+      return 'snapshot';
+    case 'ReadIndex':
+      return 'readIndex';
+    case 'TimeoutNow':
+      return 'timeoutNow';
     default:
       return message.kind.endsWith('Response') ? 'answer' : 'other';
   }

@@ -120,8 +120,8 @@ function header(trace: Trace, view: View, title: string): { body: string; height
     parts.push(svgText(0, at + 8, line, { size: 12, fill: COLORS.quiet }));
     at += 17;
   }
-  const hasOthers = view.messages.some((message) => arrowKind(message, false) === 'other');
-  const keys = legend(at + 18, hasOthers);
+  const kinds = new Set(view.messages.map((message) => arrowKind(message, false)));
+  const keys = legend(at + 18, kinds);
   return { body: parts.join('') + keys.body, height: at + 18 + keys.height };
 }
 
@@ -147,7 +147,15 @@ function caption(trace: Trace, view: View): string {
 
 type Key = { readonly label: string; readonly width: number; readonly mark: string };
 
-function legend(top: number, hasOthers: boolean): { body: string; height: number } {
+/** Kinds of messages that many runs have none of; the legend has those that the picture has. */
+const RARE: readonly (readonly [ArrowKind, string])[] = [
+  ['snapshot', 'part of a snapshot'],
+  ['timeoutNow', 'hand-over'],
+  ['readIndex', 'read of a follower'],
+  ['other', 'other message'],
+];
+
+function legend(top: number, kinds: ReadonlySet<ArrowKind>): { body: string; height: number } {
   const role = (name: TracedRole['role']): Key => ({
     label: ROLES[name].label,
     width: 8,
@@ -172,7 +180,7 @@ function legend(top: number, hasOthers: boolean): { body: string; height: number
         arrow('heartbeat', 'heartbeat that changed something'),
         arrow('quiet', 'that changed nothing'),
         arrow('answer', 'answer (to votes in their colour; dashed: refused)'),
-        ...(hasOthers ? [arrow('other', 'other message')] : []),
+        ...RARE.filter(([kind]) => kinds.has(kind)).map(([kind, label]) => arrow(kind, label)),
       ],
     ],
     [

@@ -2,15 +2,16 @@
  * The clients of a simulated cluster: each has its own sockets to all nodes, so that two of them
  * may take different nodes for the leader.
  */
-import { OPERATION_KINDS, type Operation, RecordWriter, STATUSES } from '../../src/command.ts';
+import { COMMAND_KINDS, type Operation, RecordWriter, STATUSES } from '../../src/command.ts';
 import type { Client, Node } from '../../src/node.ts';
+import { addressOf } from '../../src/raft/identity.ts';
 import type { NodeId } from '../../src/raft/types.ts';
 import { decodeRequest, encodeResponse } from '../../src/transport/client-frame.ts';
 import type { Checksum } from '../../src/transport/codec.ts';
 import type { LinkSettings } from '../../src/transport/link.ts';
 import type { Socket } from '../../src/transport/transport.ts';
 import { ClusterClient } from '../client.ts';
-import type { Outcome } from '../cluster.ts';
+import type { Outcome, ReadWay } from '../cluster.ts';
 import type { Schedule } from '../schedule.ts';
 import { ScheduledClients, type SingleClient } from '../scheduled-clients.ts';
 import type { Events } from './events.ts';
@@ -22,7 +23,7 @@ import type { Tracer } from './tracer.ts';
 const SWEEP_US = 20_000;
 const NS_PER_US = 1000;
 const RESULT_BUFFER_BYTES = 512;
-const CODES = 16;
+const CODES = 32;
 
 const textDecoder = new TextDecoder('utf-8', { ignoreBOM: true });
 
@@ -45,9 +46,9 @@ export function connectClients(
   surroundings: Surroundings,
   checksum: Checksum,
 ): ScheduledClients {
-  const { count, requestTimeoutMs, retryMs } = clients;
+  const { count, registered, requestTimeoutMs, retryMs } = clients;
   const connected = Array.from({ length: count }, (_, i) => {
-    const settings = { clients: 1, firstClientId: i + 1, requestTimeoutMs, retryMs };
+    const settings = { clients: 1, firstClientId: i + 1, registered, requestTimeoutMs, retryMs };
     return new SimulatedClient(i, settings, surroundings, clientLink, checksum);
   });
   return new ScheduledClients(connected, () => surroundings.events.nowUs * NS_PER_US);
@@ -94,20 +95,23 @@ class SimulatedClient implements SingleClient {
   call(
     client: 0,
     operation: Operation,
-    done: (outcome: Outcome, requestNumber: number) => void,
+    done: (outcome: Outcome, requestNumber: number, clientId: number) => void,
+    read: ReadWay,
   ): void {
     const { tracer } = this.#surroundings;
-    const text = (): string => `${this.#name} ${describeOperation(operation)}`;
+    const how = read === 'linearizable' ? '' : ` (${read})`;
+    const text = (): string => `${this.#name} ${describeOperation(operation)}${how}`;
     const code = this.#number * CODES;
     const { key, value, expected } = operation;
-    const kind = OPERATION_KINDS.indexOf(operation.kind);
+    const kind = COMMAND_KINDS.indexOf(operation.kind);
     tracer.noted(code * CODES + kind, [key, value, expected], () => `${text()} called`);
-    this.#client.call(client, operation, (outcome, requestNumber) => {
+    const ended = (outcome: Outcome, requestNumber: number, clientId: number): void => {
       const found = outcome.kind === 'ok' ? outcome.result.value : null;
       const told = (): string => `${text()} -> ${describeOutcome(outcome)}`;
       tracer.noted((code + codeOf(outcome)) * CODES + CODES - 1, [found], told);
-      done(outcome, requestNumber);
-    });
+      done(outcome, requestNumber, clientId);
+    };
+    this.#client.call(client, operation, ended, read);
     this.#client.flush();
     this.#sweepSoon();
   }
@@ -176,7 +180,7 @@ class Connection {
     this.#member.turn(() => {
       if (this.#member.node !== node) return;
       if (request.kind === 'write') node.write(client, request.batch, request.count);
-      else node.read(client, request.batch, request.count);
+      else node.read(client, request.batch, request.count, request.mode);
     });
   }
 
@@ -185,12 +189,19 @@ class Connection {
     const results = new RecordWriter(RESULT_BUFFER_BYTES);
     const deliver = (): void => {
       const { leaderId } = node.state.volatile;
-      this.#answer(encodeResponse({ leaderId, results: results.take() }, this.#checksum));
+      this.#answer(
+        encodeResponse({ leaderId: addressed(leaderId), results: results.take() }, this.#checksum),
+      );
     };
     this.#node = node;
     this.#client = { results, deliver };
     return this.#client;
   }
+}
+
+/** Clients know servers by their addresses. */
+function addressed(leaderId: NodeId | null): string | null {
+  return leaderId === null ? null : addressOf(leaderId);
 }
 
 /** Tells outcomes apart for the fingerprint; below CODES. */

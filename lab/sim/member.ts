@@ -2,9 +2,9 @@
  * One server of a simulated cluster: the very node that threads and processes run, on a clock, a
  * disk and a network that the simulator owns. What outlives a crash is here; the node does not.
  */
-import type { RecordWriter } from '../../src/command.ts';
 import { Kv } from '../../src/kv.ts';
 import { Node } from '../../src/node.ts';
+import { FIRST_INCARNATION, memberName } from '../../src/raft/identity.ts';
 import { between, fork, type RandomState } from '../../src/raft/random.ts';
 import type {
   Configuration,
@@ -32,6 +32,8 @@ export type MemberOptions = {
   readonly batchCommands: number;
   readonly disk: DiskSettings;
   readonly seed: number;
+  /** Most sessions that its state machine keeps. */
+  readonly sessionsMax: number;
 };
 
 /** What the member needs from its cluster. */
@@ -45,16 +47,27 @@ export type Surroundings = {
 };
 
 const US_PER_MS = 1000;
+/** No run comes near it, but one that leaks. */
+const REQUESTS_MAX = 10_000;
+/** How soon a node goes on with long work. */
+const LATER_US = 50;
+
+/** The configuration of a server that belongs to no cluster. */
+export const NOBODY: Configuration = { voters: [], outgoing: [], learners: [] };
 
 export class Member {
-  readonly id: NodeId;
+  /** Where it is reached, whatever its incarnation. */
+  readonly id: string;
   /** `lost`: its disk lost what it had promised, and it must not start again. */
   state: 'running' | 'paused' | 'suspended' | 'down' | 'lost' = 'down';
-  incarnation = 0;
+  /** How often it has started. */
+  starts = 0;
+  /** Which disk it is on, counted from the first. */
+  incarnation = FIRST_INCARNATION;
   node: Node | null = null;
-  kv = new Kv();
+  kv: Kv;
   readonly clock: NodeClock;
-  readonly disk: MemoryDisk;
+  disk: MemoryDisk;
   /** Faults of the disk, and how many writes met them. */
   slowerByMs = 0;
   full = false;
@@ -87,10 +100,16 @@ export class Member {
   ) {
     this.id = options.id;
     this.#options = options;
+    this.kv = this.#createKv();
     this.clock = clock;
     this.disk = disk;
     this.#surroundings = surroundings;
     this.#diskRng = fork(options.seed, `disk ${options.id}`);
+  }
+
+  /** What the protocol knows it by. */
+  get name(): NodeId {
+    return memberName(this.id, this.incarnation);
   }
 
   get isUp(): boolean {
@@ -107,14 +126,18 @@ export class Member {
   /** Starts the node on what its disk holds; a disk that lost acknowledged records refuses. */
   start(): void {
     const { id, seed } = this.#options;
-    this.incarnation++;
-    this.kv = new Kv();
+    this.starts++;
+    this.kv = this.#createKv();
     this.state = 'running';
     this.stoppedByDisk = false;
     const storage = new MemoryStorage(this.disk, this.#medium);
     const { events } = this.#surroundings;
+    // On a blank disk a server belongs to nothing until somebody lets it join.
+    const stranger = this.incarnation > FIRST_INCARNATION;
+    const configuration = stranger ? NOBODY : this.#options.configuration;
+    const rng = fork(seed, `node ${id} ${this.starts}`);
     const node: Node = new Node(
-      { ...this.#options, rng: fork(seed, `node ${id} ${this.incarnation}`) },
+      { ...this.#options, id: this.name, configuration, rng, requestsMax: REQUESTS_MAX },
       {
         clock: {
           nowUs: () => this.clock.readUs(events.nowUs),
@@ -124,7 +147,14 @@ export class Member {
         transport: { send: (message) => this.#surroundings.send(message), close: () => {} },
         stateMachine: {
           apply: (index, batch, results) => this.kv.apply(index, batch, results),
-          query: (batch, results: RecordWriter) => this.kv.query(batch, results),
+          query: (batch, results) => this.kv.query(batch, results),
+          snapshot: () => this.kv.snapshot(),
+          restore: () => this.kv.restore(),
+        },
+        later: (then) => {
+          events.after(LATER_US, () => {
+            if (this.node === node) this.turn(then);
+          });
         },
         observe: (input, effects, state) => {
           this.#surroundings.stepped(this, input, effects, state);
@@ -151,6 +181,17 @@ export class Member {
     this.#timerUs = Number.POSITIVE_INFINITY;
     if (this.state === 'suspended') this.clock.go(this.#surroundings.events.nowUs);
     this.state = 'down';
+  }
+
+  /** Of a server that is down: it gets a blank disk, and is another server from now on. */
+  replaceDisk(disk: MemoryDisk): void {
+    this.disk = disk;
+    this.incarnation++;
+    this.full = false;
+  }
+
+  #createKv(): Kv {
+    return new Kv({ sessionsMax: this.#options.sessionsMax });
   }
 
   pause(kind: 'paused' | 'suspended'): void {

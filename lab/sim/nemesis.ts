@@ -2,8 +2,8 @@
  * Carries out a schedule of faults in virtual time, and notes of each whether it bit: a fault that
  * changed nothing has put nothing to the test.
  */
-import { between, fork, type RandomState } from '../../src/raft/random.ts';
-import type { NodeId } from '../../src/raft/types.ts';
+import { between, chance, fork, type RandomState } from '../../src/raft/random.ts';
+import type { Configuration, Entry, NodeId } from '../../src/raft/types.ts';
 import type { LinkCounters } from '../../src/transport/link.ts';
 import {
   type Condition,
@@ -15,6 +15,7 @@ import {
 import type { Events } from './events.ts';
 import type { Member } from './member.ts';
 import { linkName, type Network } from './network.ts';
+import { Operator } from './operator.ts';
 import type { Tracer } from './tracer.ts';
 
 const US_PER_MS = 1000;
@@ -39,16 +40,20 @@ export type Cluster = {
   readonly members: ReadonlyMap<NodeId, Member>;
   /** The highest index that any leader has committed. */
   readonly committedIndex: number;
+  /** The latest configuration that any leader has committed. */
+  readonly configuration: Configuration;
   start(member: Member): void;
   crash(member: Member): void;
   pause(member: Member, kind: 'paused' | 'suspended'): void;
   resume(member: Member): void;
+  wipe(member: Member): void;
 };
 
 export class Nemesis {
   readonly #cluster: Cluster;
   readonly #injections: Injection[];
   readonly #rng: RandomState;
+  readonly #operator: Operator;
   #waiting: Waiting[] = [];
   readonly #bands = new Set<Band>();
   /** Per server: the drift of the run, and those of faults in force on top of it. */
@@ -59,6 +64,7 @@ export class Nemesis {
     this.#cluster = cluster;
     this.#injections = actions.map((action) => ({ action, bit: false }));
     this.#rng = fork(seed, 'nemesis');
+    this.#operator = new Operator(cluster, (target) => this.#resolve(target));
   }
 
   /** Faults that changed something. */
@@ -102,6 +108,7 @@ export class Nemesis {
   /** Ends the faults for good, those in force and those to come. */
   end(): void {
     this.#over = true;
+    this.#operator.end();
     this.#waiting = [];
     for (const band of [...this.#bands]) this.#finish(band);
   }
@@ -162,6 +169,19 @@ export class Nemesis {
         return this.#onNode(injection, fault, (member) => this.#fill(member));
       case 'diskCorrupt':
         return this.#onNode(injection, fault, (member) => this.#corrupt(member));
+      case 'wipe':
+        return this.#onNode(injection, fault, (member) => this.#wipe(injection, member));
+      case 'join':
+      case 'joinBlank':
+      case 'leave':
+      case 'learn':
+      case 'configure':
+      case 'transfer':
+      case 'snapshot':
+        this.#operator.carryOut(fault, (answer) => {
+          if (answer?.kind === 'done') injection.bit = true;
+        });
+        return null;
       case 'heal':
         injection.bit = this.#bands.size > 0;
         this.#cluster.tracer.happened('heal all');
@@ -186,21 +206,39 @@ export class Nemesis {
   #crash(injection: Injection, member: Member): (() => boolean) | null {
     if (!member.isUp) return null;
     injection.bit = true;
-    const { incarnation } = member;
+    const { starts } = member;
     this.#cluster.crash(member);
     return () => {
-      if (member.state === 'down' && member.incarnation === incarnation)
-        this.#cluster.start(member);
+      if (member.state === 'down' && member.starts === starts) this.#cluster.start(member);
       return true;
     };
   }
 
+  /**
+   * A disk is lost only where the others are enough without it, whichever configuration is in force
+   * in any log: who is gone for good counts as a voter until it has been replaced.
+   */
+  #wipe(injection: Injection, member: Member): (() => boolean) | null {
+    const { committedIndex, configuration, members } = this.#cluster;
+    const alive = new Set([...members.values()].map(({ name }) => name));
+    alive.delete(member.name);
+    const left = configuration.voters.filter((voter) => alive.has(voter)).length;
+    const enough = left * 2 > configuration.voters.length;
+    const settled =
+      configuration.outgoing.length === 0 &&
+      [...members.values()].every((other) => !hasLaterConfiguration(other, committedIndex));
+    if (!enough || !settled) return null;
+    injection.bit = true;
+    this.#cluster.wipe(member);
+    return () => true;
+  }
+
   #pause(member: Member, kind: 'paused' | 'suspended'): (() => boolean) | null {
     if (member.state !== 'running') return null;
-    const { incarnation, heldUp } = member;
+    const { starts, heldUp } = member;
     this.#cluster.pause(member, kind);
     return () => {
-      if (member.incarnation === incarnation) this.#cluster.resume(member);
+      if (member.starts === starts) this.#cluster.resume(member);
       return member.heldUp > heldUp;
     };
   }
@@ -253,10 +291,14 @@ export class Nemesis {
 
   #corrupt(member: Member): (() => boolean) | null {
     const { disk } = member;
-    const unit = between(this.#rng, 0, Math.max(0, disk.unitCount - 1));
+    // A log, or the snapshot where there is one.
+    const units = disk.unitCount - disk.firstUnit;
+    const strikesSnapshot = chance(this.#rng, 0.3) && disk.snapshot !== null;
+    const unit = disk.firstUnit + between(this.#rng, 0, Math.max(0, units - 1));
     const bit = between(this.#rng, 0, 0xffff);
-    if (disk.unitCount === 0) return null;
-    disk.corrupt(unit, bit);
+    if (units === 0 && disk.snapshot === null) return null;
+    if (strikesSnapshot || units === 0) disk.corruptSnapshot(bit);
+    else disk.corrupt(unit, bit);
     // Nobody knows before the disk is read.
     return () => member.state === 'lost' || !disk.isDamaged;
   }
@@ -358,6 +400,16 @@ export class Nemesis {
     if (target === 'leader') return leader;
     return running.find((member) => member !== leader) ?? leader;
   }
+}
+
+function hasLaterConfiguration({ disk, raft }: Member, committedIndex: number): boolean {
+  const entries = raft?.persistent.log.entries ?? disk.entries;
+  for (let i = entries.length - 1; i >= 0; i--) {
+    const entry = entries[i] as Entry;
+    if (entry.index <= committedIndex) return false;
+    if (entry.kind === 'configuration') return true;
+  }
+  return false;
 }
 
 /** The running leader of the latest term. */

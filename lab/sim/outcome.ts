@@ -1,7 +1,6 @@
 /** What is judged when a run has recovered: replicas, sessions, and what the clients saw. */
 import { contentDigest } from '../../src/kv.ts';
 import { checkState } from '../../src/raft/invariants.ts';
-import type { RaftState } from '../../src/raft/types.ts';
 import { ByteTable } from '../../src/table.ts';
 import { CheckFailure, PROPERTIES } from '../checker.ts';
 import { checkLinearizability } from '../linearizability.ts';
@@ -14,12 +13,12 @@ const NS_PER_MS = 1_000_000;
 const US_PER_MS = 1000;
 
 /** Throws CheckFailure for the first thing that does not hold. */
-export function checkOutcome({ members, clients, events }: Simulation): void {
+export function checkOutcome({ members, clients, committed, events, schedule }: Simulation): void {
   const up = [...members.values()].filter(({ isUp }) => isUp);
   for (const { raft } of up) if (raft !== null) checkState(raft);
   const furthest = up.reduce((a, b) => (applied(b) > applied(a) ? b : a));
-  const { log } = (furthest.raft as RaftState).persistent;
-  const replay = replayCommitted(log.entries.slice(0, applied(furthest)), latin1);
+  const { sessionsMax } = schedule.clients;
+  const replay = replayCommitted(committed.slice(0, applied(furthest)), latin1, { sessionsMax });
   for (const member of up) checkExecutions(member, replay);
   checkReplicas(up, furthest, replay);
   const lost = countLost(clients.acknowledged, replay.executed);

@@ -5,6 +5,7 @@
 import { between, chance, fork, pick, type RandomState } from '../../src/raft/random.ts';
 import type { NodeId, Settings } from '../../src/raft/types.ts';
 import { type LinkSettings, PERFECT } from '../../src/transport/link.ts';
+import type { ReadWay } from '../cluster.ts';
 import {
   type ClockSettings,
   type DiskSettings,
@@ -52,6 +53,8 @@ const SHAPES: Readonly<Record<Profile, Shape>> = {
   },
 };
 
+const MIB = 1024 * 1024;
+
 /** Faults begin when there has been time for a first leader. */
 const FIRST_FAULT_MS = 1000;
 /** The last operation is called so long before the first phase ends. */
@@ -65,10 +68,12 @@ export function scheduleOf(seed: number, profile: Profile): Schedule {
   const shape = SHAPES[profile];
   const count = pick(fork(seed, 'schedule nodes'), shape.nodes);
   const nodes = nodeIds(count);
-  const settings = drawSettings(fork(seed, 'schedule settings'));
+  const features = drawFeatures(fork(seed, 'schedule features'));
+  const settings = drawSettings(fork(seed, 'schedule settings'), features);
   const recoveryRng = fork(seed, 'schedule recovery');
   const core = drawCore(recoveryRng, nodes);
-  const clients = drawClients(fork(seed, 'schedule clients'));
+  const clients = drawClients(fork(seed, 'schedule clients'), features);
+  const servers = nodeIds(count + features.spares);
   const { durationMs } = shape;
   const faultRng = fork(seed, 'schedule faults');
   return {
@@ -76,53 +81,120 @@ export function scheduleOf(seed: number, profile: Profile): Schedule {
     name: `seed ${seed} of profile ${profile}`,
     seed,
     nodes: count,
+    spares: features.spares,
     settings,
     batchCommands: pick(fork(seed, 'schedule batch'), [1, 4, 512]),
     link: drawLink(fork(seed, 'schedule link'), shape.lossyLinks),
     clientLink: drawLink(fork(seed, 'schedule client link'), shape.lossyLinks),
     disk: drawDisk(fork(seed, 'schedule disk')),
-    clocks: drawClocks(fork(seed, 'schedule clocks'), count),
+    clocks: drawClocks(fork(seed, 'schedule clocks'), servers.length, settings.clockDriftPpm),
     clients,
     durationMs,
     faults: randomFaults(faultRng, {
-      nodes,
-      // Whoever loses what it has promised is gone for good: the core must do without.
-      expendable: nodes.filter((id) => !core.includes(id)),
+      nodes: servers,
+      // Whoever loses what it has promised is gone for good: the core must do without. Where
+      // memberships change, disks are lost as a whole, and their servers replaced.
+      expendable: features.membership ? [] : nodes.filter((id) => !core.includes(id)),
       count: between(faultRng, ...shape.faults),
       fromMs: FIRST_FAULT_MS,
       toMs: durationMs - FIRST_FAULT_MS,
       electionTimeoutMs: settings.electionTimeoutMs[1],
+      steadyClocks: settings.clockDriftPpm !== null,
+      membership: features.membership,
     }),
     operations: drawOperations(fork(seed, 'schedule operations'), {
       perSecond: pick(fork(seed, 'schedule rate'), shape.operationsPerSecond),
       toMs: durationMs - LAST_OPERATION_MS,
       clients: clients.count,
+      reads: features.leases ? LEASE_READS : READS,
     }),
-    recovery: drawRecovery(recoveryRng, core, settings),
+    recovery: drawRecovery(recoveryRng, core, settings, features),
   };
 }
 
-function drawSettings(rng: RandomState): Settings {
+/** What of the protocol a run is about, beside its heart. */
+type Features = {
+  readonly membership: boolean;
+  readonly spares: number;
+  readonly snapshots: boolean;
+  readonly leases: boolean;
+  readonly adaptive: boolean;
+  readonly registered: boolean;
+  /** Limits that are met. */
+  readonly tight: boolean;
+};
+
+function drawFeatures(rng: RandomState): Features {
+  const membership = chance(rng, 0.5);
+  const spares = pick(rng, [0, 1, 1, 2]);
+  return {
+    membership,
+    spares: membership ? spares : 0,
+    snapshots: chance(rng, 0.7),
+    leases: chance(rng, 0.3),
+    adaptive: chance(rng, 0.15),
+    registered: chance(rng, 0.4),
+    tight: chance(rng, 0.3),
+  };
+}
+
+function drawSettings(rng: RandomState, features: Features): Settings {
   const low = pick(rng, [100, 150, 200, 300]);
   const high = low + Math.round(low * pick(rng, [0.3, 1, 1]));
-  const heartbeatMs = Math.floor(low / pick(rng, [2, 3, 5]));
-  const checkQuorum = chance(rng, 0.6);
+  const heartbeats = pick(rng, [2, 3, 5]);
+  // A leader whose clock is slow must be heard in time by voters whose clocks are fast.
+  const heartbeatMs = Math.floor(low / (features.leases ? 5 : heartbeats));
+  const shielded = features.leases || features.membership;
+  const checkQuorum = chance(rng, 0.6) || shielded;
   const preVote = chance(rng, 0.5);
   const windowMessages = pick(rng, [1, 2, 8, 64]);
+  // Without CheckQuorum a leader that hears nobody would be believed for ever by those who still
+  // hear it.
+  // §4.2.3: nor must one who was removed and does not know it disturb the others for ever.
+  const leaderStickiness = (checkQuorum && chance(rng, 0.5)) || shielded;
+  const { tight } = features;
+  // One entry a round trip is less than what clients write over far links: such a cluster never
+  // catches up, nor does a server that joins with few.
+  const batchEntries = pick(rng, windowMessages === 1 ? [4, 64, 64] : [1, 4, 64]);
+  const batchBytes = pick(rng, [200, 65_536, 65_536]);
   return {
     electionTimeoutMs: [low, high],
     heartbeatMs,
     preVote,
     checkQuorum,
-    // Without CheckQuorum a leader that hears nobody would be believed for ever by those who still
-    // hear it.
-    leaderStickiness: checkQuorum && chance(rng, 0.5),
+    leaderStickiness,
     parallelDiskWrite: chance(rng, 0.7),
     windowMessages,
-    // One entry a round trip is less than what clients write over far links: such a cluster never
-    // catches up.
-    batchEntries: pick(rng, windowMessages === 1 ? [4, 64, 64] : [1, 4, 64]),
-    batchBytes: pick(rng, [200, 65_536, 65_536]),
+    batchEntries: features.membership ? 64 : batchEntries,
+    batchBytes: features.membership ? 65_536 : batchBytes,
+    windowBytes: tight ? 2000 : 16 * MIB,
+    // A few commands: clients have no more than a dozen outstanding.
+    uncommittedBytes: tight ? 200 : 64 * MIB,
+    ...drawSnapshots(rng, features),
+    clockDriftPpm: features.leases ? pick(rng, [50_000, 250_000, 400_000]) : null,
+    catchUpTimeoutMs: pick(rng, [200, 1000, 5000]),
+    adaptiveTimeout: features.adaptive
+      ? { floorMs: between(rng, heartbeatMs + 10, low), factor: pick(rng, [5, 10, 20]) }
+      : null,
+  };
+}
+
+function drawSnapshots(
+  rng: RandomState,
+  { snapshots }: Features,
+): Pick<
+  Settings,
+  'snapshotEntries' | 'snapshotBytes' | 'keptEntries' | 'keptBytes' | 'chunkBytes'
+> {
+  const never = Number.MAX_SAFE_INTEGER;
+  const entries = pick(rng, [10, 30, 100, 300]);
+  const bytes = pick(rng, [500, 5000, never]);
+  return {
+    snapshotEntries: snapshots ? entries : never,
+    snapshotBytes: snapshots ? bytes : never,
+    keptEntries: pick(rng, [0, 5, 50]),
+    keptBytes: pick(rng, [300, 100_000]),
+    chunkBytes: pick(rng, [64, 300, 65_536]),
   };
 }
 
@@ -149,21 +221,26 @@ function drawDisk(rng: RandomState): DiskSettings {
   return { latencyMs, torn: pick(rng, [0, 0.3]), late: pick(rng, [0, 0.3]) };
 }
 
-function drawClocks(rng: RandomState, count: number): ClockSettings[] {
-  const steady = chance(rng, 0.4);
+/** With leases, some clocks are as slow or as fast as these allow for. */
+function drawClocks(rng: RandomState, count: number, boundPpm: number | null): ClockSettings[] {
+  const steady = chance(rng, 0.4) && boundPpm === null;
   return Array.from({ length: count }, () => {
     const offsetMs = between(rng, 0, 2000);
-    const driftPpm = between(rng, -10_000, 10_000);
+    const mostPpm = boundPpm ?? 10_000;
+    const drawnPpm = between(rng, -mostPpm, mostPpm);
+    const extremePpm = pick(rng, [-mostPpm, mostPpm]);
+    const driftPpm = boundPpm !== null && chance(rng, 0.8) ? extremePpm : drawnPpm;
     return steady ? { offsetMs: 0, driftPpm: 0 } : { offsetMs, driftPpm };
   });
 }
 
-function drawClients(rng: RandomState): Schedule['clients'] {
-  return {
-    count: between(rng, 2, 6),
-    requestTimeoutMs: pick(rng, [1000, 2500, 4000]),
-    retryMs: pick(rng, [60, 150, 300]),
-  };
+function drawClients(rng: RandomState, { registered }: Features): Schedule['clients'] {
+  const count = between(rng, 2, 6);
+  const requestTimeoutMs = pick(rng, [1000, 2500, 4000]);
+  const retryMs = pick(rng, [60, 150, 300]);
+  // Only who is registered learns that its session has expired.
+  const sessionsMax = registered ? count + pick(rng, [-1, 0, 1, 3]) : 10_000;
+  return { count, requestTimeoutMs, retryMs, registered, sessionsMax };
 }
 
 const KINDS = [
@@ -175,13 +252,28 @@ const KINDS = [
   'delete',
 ] as const;
 
+const READS: readonly ReadWay[] = [
+  ...Array<'linearizable'>(8).fill('linearizable'),
+  ...Array<'lease'>(2).fill('lease'),
+  ...Array<'follower'>(3).fill('follower'),
+  ...Array<'log'>(2).fill('log'),
+  'stale',
+];
+/** Where there are leases. */
+const LEASE_READS: readonly ReadWay[] = [...READS, ...Array<'lease'>(32).fill('lease')];
+
 /**
  * Operations on few keys, so that they meet; every value is written once, so that what is read
  * tells who wrote it.
  */
 function drawOperations(
   rng: RandomState,
-  { perSecond, toMs, clients }: { perSecond: number; toMs: number; clients: number },
+  {
+    perSecond,
+    toMs,
+    clients,
+    reads,
+  }: { perSecond: number; toMs: number; clients: number; reads: readonly ReadWay[] },
 ): ScheduledOperation[] {
   const keys = between(rng, 1, 6);
   /** By key, the values that were written last, for cas to expect. */
@@ -195,6 +287,8 @@ function drawOperations(
     const written = recent.get(key) ?? [];
     const guess = pick(rng, [0, 0, 1, 2]);
     const absent = chance(rng, 0.15);
+    const read = pick(rng, reads);
+    if (op === 'get' && read !== 'linearizable') return { atMs, client, op, key, read };
     if (op === 'get' || op === 'delete') return { atMs, client, op, key };
     const value = `v${i}`;
     recent.set(key, [value, ...written].slice(0, 3));
@@ -211,10 +305,17 @@ function drawCore(rng: RandomState, nodes: readonly NodeId[]): NodeId[] {
   return core;
 }
 
-function drawRecovery(rng: RandomState, core: readonly NodeId[], settings: Settings): Recovery {
+function drawRecovery(
+  rng: RandomState,
+  core: readonly NodeId[],
+  settings: Settings,
+  { membership }: Features,
+): Recovery {
+  const alone = chance(rng, 0.5);
   return {
     core,
-    others: chance(rng, 0.5) ? 'healed' : 'cutOff',
+    // Where memberships have changed, it is not known before who makes up a majority.
+    others: membership || alone ? 'healed' : 'cutOff',
     boundMs: settings.electionTimeoutMs[1] * RECOVERY_ELECTIONS + RECOVERY_REQUESTS_MS,
   };
 }

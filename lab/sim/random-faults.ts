@@ -1,6 +1,7 @@
 /**
- * Random schedules of faults. Half of them aim at whoever leads, and some come in storms: a leader
- * struck as soon as it is elected, and the next one, which is what the rarest bugs need.
+ * Random schedules of faults, and of what an operator does meanwhile. Half of them aim at whoever
+ * leads, and some come in storms: a leader struck as soon as it is elected, and the next one, which
+ * is what the rarest bugs need.
  */
 import { between, chance, pick, type RandomState } from '../../src/raft/random.ts';
 import type { NodeId } from '../../src/raft/types.ts';
@@ -8,6 +9,7 @@ import type { LinkSettings } from '../../src/transport/link.ts';
 import type { Fault, FaultAction, Target } from '../faults.ts';
 
 export type FaultPlan = {
+  /** All servers, spares included. */
   readonly nodes: readonly NodeId[];
   /** Those whose disk may be damaged beyond what a server can start from. */
   readonly expendable: readonly NodeId[];
@@ -16,6 +18,10 @@ export type FaultPlan = {
   readonly toMs: number;
   /** The longest election timeout: the scale of how long faults last. */
   readonly electionTimeoutMs: number;
+  /** Clocks stay within the bound that leases count on (§6.4.1). */
+  readonly steadyClocks: boolean;
+  /** Servers join, leave, and lose their disks. */
+  readonly membership: boolean;
 };
 
 type Kind =
@@ -33,7 +39,18 @@ type Kind =
   | 'clock'
   | 'slowDisk'
   | 'fullDisk'
-  | 'corruptDisk';
+  | 'corruptDisk'
+  | Operation;
+
+type Operation = 'transfer' | 'snapshot' | MembershipOperation;
+type MembershipOperation =
+  | 'join'
+  | 'joinBlank'
+  | 'leave'
+  | 'learn'
+  | 'replace'
+  | 'comeAndGo'
+  | 'configure';
 
 const WEIGHTS: readonly (readonly [Kind, number])[] = [
   ['crash', 22],
@@ -51,12 +68,29 @@ const WEIGHTS: readonly (readonly [Kind, number])[] = [
   ['slowDisk', 6],
   ['fullDisk', 3],
   ['corruptDisk', 1],
+  ['transfer', 8],
+  ['snapshot', 6],
 ];
+
+const MEMBERSHIP_WEIGHTS: readonly (readonly [MembershipOperation, number])[] = [
+  ['join', 14],
+  ['leave', 8],
+  ['comeAndGo', 6],
+  ['configure', 8],
+  ['replace', 8],
+  ['learn', 3],
+  ['joinBlank', 3],
+];
+/** What makes a clock run otherwise than its settings say. */
+const UNSTEADY: readonly Kind[] = ['clock', 'suspend'];
 
 export function randomFaults(rng: RandomState, plan: FaultPlan): FaultAction[] {
   const actions: FaultAction[] = [];
   const damaged = new Set<NodeId>();
-  const pool = WEIGHTS.flatMap(([kind, weight]) => new Array<Kind>(weight).fill(kind));
+  const weights = plan.membership ? [...WEIGHTS, ...MEMBERSHIP_WEIGHTS] : WEIGHTS;
+  const pool = weights
+    .filter(([kind]) => !plan.steadyClocks || !UNSTEADY.includes(kind))
+    .flatMap(([kind, weight]) => new Array<Kind>(weight).fill(kind));
   while (actions.length < plan.count) {
     const atMs = between(rng, plan.fromMs, plan.toMs);
     const drawn = draw(pick(rng, pool), atMs, rng, plan, damaged);
@@ -109,6 +143,63 @@ function draw(
       return [{ atMs, fault: { kind: 'diskFull', node }, forMs }];
     case 'corruptDisk':
       return corruption(atMs, rng, plan, damaged);
+    default:
+      return operation(kind, atMs, rng, plan);
+  }
+}
+
+/** What an operator does, often at the worst moment: while a leader is struck, or just elected. */
+function operation(
+  kind: Operation,
+  atMs: number,
+  rng: RandomState,
+  plan: FaultPlan,
+): FaultAction[] {
+  const node = pick(rng, plan.nodes);
+  const other = pick(rng, plan.nodes);
+  const soon = (): number => atMs + between(rng, 1, 2 * plan.electionTimeoutMs);
+  const struck: Fault = pick(rng, [
+    { kind: 'crash', node: 'leader' },
+    { kind: 'partition', groups: [['leader']] },
+    { kind: 'pause', node: 'leader' },
+  ]);
+  const strike = { atMs: soon(), fault: struck, forMs: length(rng, plan) };
+  const strikes = chance(rng, 0.4) ? [strike] : [];
+  const elected = chance(rng, 0.3) ? { when: { kind: 'leaderElected' } as const } : {};
+  switch (kind) {
+    case 'transfer':
+      return [{ atMs, ...elected, fault: { kind, to: chance(rng, 0.5) ? 'follower' : node } }];
+    case 'snapshot':
+      return [{ atMs, fault: { kind, node: someone(rng, plan.nodes) } }];
+    case 'join': {
+      // Who does not answer is not waited for for ever (§4.2.1).
+      const forMs = plan.electionTimeoutMs * between(rng, 4, 16);
+      const absent: FaultAction = { atMs, fault: { kind: 'partition', groups: [[node]] }, forMs };
+      const absents = chance(rng, 0.25) ? [absent] : [];
+      return [...absents, { atMs, ...elected, fault: { kind, node } }, ...strikes];
+    }
+    case 'joinBlank':
+    case 'learn':
+      return [{ atMs, ...elected, fault: { kind, node } }, ...strikes];
+    case 'leave':
+      return [{ atMs, ...elected, fault: { kind, node: someone(rng, plan.nodes) } }, ...strikes];
+    case 'configure': {
+      const most = shuffle(rng, plan.nodes);
+      const voters = most.slice(0, between(rng, Math.min(3, most.length), most.length)).sort();
+      return [{ atMs, ...elected, fault: { kind, voters } }, ...strikes];
+    }
+    case 'comeAndGo':
+      return [
+        { atMs, fault: { kind: 'join', node } },
+        { atMs: soon(), fault: { kind: 'leave', node: other } },
+        ...strikes,
+      ];
+    case 'replace':
+      return [
+        { atMs, fault: { kind: 'wipe', node } },
+        { atMs: soon(), fault: { kind: 'join', node } },
+        ...strikes,
+      ];
   }
 }
 

@@ -5,7 +5,7 @@
  */
 
 import { describeState } from '../../src/raft/describe.ts';
-import type { NodeId } from '../../src/raft/types.ts';
+import { latestConfiguration } from '../../src/raft/log.ts';
 import type { Member } from './member.ts';
 import { leaderOf } from './nemesis.ts';
 import { isCaughtUp, type Simulation } from './simulation.ts';
@@ -16,7 +16,7 @@ const LOOK_US = 5000;
 export class Recovery {
   isOver = false;
   readonly #simulation: Simulation;
-  /** Those who must recover: the core, and whoever else is healed and can run. */
+  /** Who must recover, as far as they belong: the core, and who else is healed and can run. */
   readonly #healed: readonly Member[];
   /** Operations that are still to be served. */
   #outstanding = 0;
@@ -70,10 +70,15 @@ export class Recovery {
     return leaderOf(this.#healed);
   }
 
-  #late(leader: Member): NodeId[] {
+  #late(leader: Member): string[] {
     const { raft } = leader;
     if (raft === null) return [];
-    return this.#healed.filter((member) => !isCaughtUp(member, raft)).map(({ id }) => id);
+    const { learners, outgoing, voters } = latestConfiguration(raft.persistent.log);
+    // Spares, and those who left, are sent nothing.
+    const belonging = new Set([...voters, ...outgoing, ...learners]);
+    return this.#healed
+      .filter((member) => belonging.has(member.name) && !isCaughtUp(member, raft))
+      .map(({ id }) => id);
   }
 
   #states(): string {

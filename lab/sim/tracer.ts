@@ -1,6 +1,7 @@
 /** Writes down what happens in a run: always its fingerprint, and the trace if one is asked for. */
 import { OperationReader } from '../../src/command.ts';
 import { describeEffect, describeInput, describeMessage } from '../../src/raft/describe.ts';
+import { addressOf } from '../../src/raft/identity.ts';
 import { lastIndex } from '../../src/raft/log.ts';
 import type { Effect, Input, Message, NodeId, RaftState, Role } from '../../src/raft/types.ts';
 import type { Trace, TracedFault, TracedMessage, TracedRole } from '../trace.ts';
@@ -17,6 +18,11 @@ const INPUTS: readonly Input['kind'][] = [
   'read',
   'persisted',
   'applied',
+  'snapshotSaved',
+  'snapshotNow',
+  'snapshotReceived',
+  'configure',
+  'transfer',
 ];
 const MESSAGES: readonly Message['kind'][] = [
   'PreVote',
@@ -25,6 +31,11 @@ const MESSAGES: readonly Message['kind'][] = [
   'RequestVoteResponse',
   'AppendEntries',
   'AppendEntriesResponse',
+  'InstallSnapshot',
+  'InstallSnapshotResponse',
+  'TimeoutNow',
+  'ReadIndex',
+  'ReadIndexResponse',
 ];
 const TIME_WIDTH = 12;
 const NODE_WIDTH = 3;
@@ -59,7 +70,7 @@ export class Tracer {
     const { persistent, volatile, role } = state;
     const number = this.#numbers.get(id) ?? 0;
     fingerprint.number(this.#events.nowUs);
-    fingerprint.number((number * 8 + INPUTS.indexOf(input.kind)) * 64 + effects.length);
+    fingerprint.number((number * 16 + INPUTS.indexOf(input.kind)) * 64 + effects.length);
     fingerprint.number(persistent.currentTerm * 16 + role.kind.length);
     fingerprint.number(volatile.commitIndex * 4096 + lastIndex(persistent.log));
     if (input.kind === 'message') {
@@ -106,8 +117,8 @@ export class Tracer {
     this.#fingerprint(message);
     if (this.#trace === null) return null;
     const traced: TracedMessage = {
-      from: message.from,
-      to: message.to,
+      from: addressOf(message.from),
+      to: addressOf(message.to),
       text: describeMessage(message, describeCommands),
       kind: message.kind,
       term: message.term,
@@ -121,8 +132,8 @@ export class Tracer {
 
   #fingerprint(message: Message): void {
     const { fingerprint } = this;
-    const from = this.#numbers.get(message.from) ?? 0;
-    const to = this.#numbers.get(message.to) ?? 0;
+    const from = this.#numberOf(message.from);
+    const to = this.#numberOf(message.to);
     fingerprint.number((MESSAGES.indexOf(message.kind) * 16 + from) * 16 + to);
     fingerprint.number(message.term);
     switch (message.kind) {
@@ -143,7 +154,28 @@ export class Tracer {
         fingerprint.number(message.success ? message.matchIndex : -1 - message.hintIndex);
         fingerprint.number(message.readRound * 4096 + message.attempt);
         break;
+      case 'InstallSnapshot':
+        fingerprint.number(message.snapshot.index * 4096 + message.readRound);
+        fingerprint.number(message.offset * 4096 + message.data.byteLength);
+        break;
+      case 'InstallSnapshotResponse':
+        fingerprint.number(message.index * 4096 + message.readRound);
+        fingerprint.number(message.status === 'receiving' ? message.offset : -1);
+        break;
+      case 'TimeoutNow':
+        break;
+      case 'ReadIndex':
+        fingerprint.number(message.readId);
+        break;
+      case 'ReadIndexResponse':
+        fingerprint.number(message.readId * 4096 + (message.index ?? -1));
+        break;
     }
+  }
+
+  /** Whatever the incarnation. */
+  #numberOf(name: NodeId): number {
+    return this.#numbers.get(addressOf(name)) ?? 0;
   }
 
   arrived(traced: TracedMessage | null, fate: TracedMessage['fate']): void {

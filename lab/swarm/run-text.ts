@@ -1,9 +1,11 @@
 /** A run in words: what is set, which faults are to come, and what became of it. */
+import { SESSION_BOUNDS } from '../../src/kv.ts';
+import type { Settings } from '../../src/raft/types.ts';
 import { type LinkSettings, PERFECT } from '../../src/transport/link.ts';
 import { type Condition, describeFault, type FaultAction, type Target } from '../faults.ts';
 import { percent, shortNumber } from '../report/table.ts';
 import type { ClockSettings, Schedule, ScheduledOperation } from '../schedule.ts';
-import type { RunResult, Verdict } from '../verdict.ts';
+import type { Coverage, RunResult, Verdict } from '../verdict.ts';
 import { count, labelled, ms, seconds, several, timed } from './text.ts';
 
 /** More operations than this are counted and not listed. */
@@ -12,17 +14,14 @@ const OPERATIONS_LISTED = 30;
 // ---- The schedule -------------------------------------------------------------------------------
 
 export function scheduleText(schedule: Schedule, columns: number): string[] {
-  const { name, seed, nodes, durationMs, clients, disk, clocks, recovery } = schedule;
+  const { name, seed, durationMs, disk, clocks, recovery } = schedule;
   const labels: readonly (readonly [string, string])[] = [
     ['run', name],
-    ['seed', `${seed}: ${several(nodes, 'node')} for ${seconds(durationMs)}`],
+    ['seed', `${seed}: ${serversText(schedule)} for ${seconds(durationMs)}`],
     ['core', coreText(schedule)],
+    ['snapshots', snapshotsText(schedule.settings)],
     ['links', linkText(schedule.link)],
-    [
-      'clients',
-      `${clients.count}; request timeout ${ms(clients.requestTimeoutMs)}, ` +
-        `retry after ${ms(clients.retryMs)}; links ${linkText(schedule.clientLink)}`,
-    ],
+    ['clients', clientsText(schedule)],
     ['disks', `${rangeText(disk.latencyMs)}; in a crash torn ${disk.torn}, late ${disk.late}`],
     ['clocks', clocksText(clocks)],
     ['operations', operationsText(schedule.operations)],
@@ -41,9 +40,13 @@ export function scheduleText(schedule: Schedule, columns: number): string[] {
   ];
 }
 
-function coreText({ settings, batchCommands }: Schedule): string {
+function serversText({ nodes, spares }: Schedule): string {
+  return several(nodes, 'node') + (spares === 0 ? '' : ` and ${several(spares, 'spare')}`);
+}
+
+function coreText({ settings, batchCommands, faults }: Schedule): string {
   return [
-    `election timeout ${rangeText(settings.electionTimeoutMs)}`,
+    `election timeout ${rangeText(settings.electionTimeoutMs)}${adaptiveText(settings)}`,
     `heartbeat ${ms(settings.heartbeatMs)}`,
     `preVote ${onOff(settings.preVote)}`,
     `checkQuorum ${onOff(settings.checkQuorum)}`,
@@ -52,7 +55,60 @@ function coreText({ settings, batchCommands }: Schedule): string {
     `window ${settings.windowMessages}`,
     `batches of ${settings.batchEntries} entries, ${settings.batchBytes} bytes, ` +
       `${batchCommands} commands`,
+    ...unusual(settings),
+    ...(faults.some(joins) ? [`catch-up within ${ms(settings.catchUpTimeoutMs)}`] : []),
   ].join(', ');
+}
+
+function joins({ fault }: FaultAction): boolean {
+  return fault.kind === 'join';
+}
+
+function adaptiveText({ adaptiveTimeout }: Settings): string {
+  if (adaptiveTimeout === null) return '';
+  const { factor, floorMs } = adaptiveTimeout;
+  return ` or ${factor} round trips, at least ${ms(floorMs)}`;
+}
+
+/** Bounds from here on are never met by what a schedule writes. */
+const AMPLE_BYTES = 1 << 20;
+
+/** What most runs do without. */
+function unusual(settings: Settings): string[] {
+  const { clockDriftPpm, uncommittedBytes, windowBytes } = settings;
+  const texts: string[] = [];
+  if (clockDriftPpm !== null) texts.push(`leases for clocks within ${count(clockDriftPpm)} ppm`);
+  if (windowBytes < AMPLE_BYTES) texts.push(`${count(windowBytes)} bytes in flight`);
+  if (uncommittedBytes < AMPLE_BYTES) texts.push(`${count(uncommittedBytes)} bytes uncommitted`);
+  return texts;
+}
+
+/** No number of entries or bytes in a run is as large. */
+const NEVER = Number.MAX_SAFE_INTEGER;
+
+function snapshotsText(settings: Settings): string {
+  const { chunkBytes, keptBytes, keptEntries, snapshotBytes, snapshotEntries } = settings;
+  const bounds: readonly (readonly [number, string])[] = [
+    [snapshotEntries, 'entries'],
+    [snapshotBytes, 'bytes'],
+  ];
+  const kept = `at most ${count(keptEntries)} entries and ${count(keptBytes)} bytes`;
+  const due = bounds.filter(([bound]) => bound < NEVER).map(([n, what]) => `${count(n)} ${what}`);
+  return (
+    `${due.length === 0 ? 'when asked for' : `after ${due.join(' or ')}`}; ` +
+    `${keptEntries === 0 ? 'nothing' : kept} kept, ` +
+    `chunks of ${count(chunkBytes)} bytes`
+  );
+}
+
+function clientsText({ clients, clientLink }: Schedule): string {
+  const { count: number, registered, requestTimeoutMs, retryMs, sessionsMax } = clients;
+  const room = sessionsMax < SESSION_BOUNDS.sessionsMax ? `, room for ${sessionsMax} sessions` : '';
+  return (
+    `${number}${registered ? ', registered' : ''}${room}; ` +
+    `request timeout ${ms(requestTimeoutMs)}, retry after ${ms(retryMs)}; ` +
+    `links ${linkText(clientLink)}`
+  );
 }
 
 /** What differs from a perfect link. */
@@ -76,17 +132,25 @@ function clocksText(clocks: readonly ClockSettings[]): string {
 
 function operationsText(operations: readonly ScheduledOperation[]): string {
   if (operations.length === 0) return 'none';
-  const kinds = new Map<string, number>();
-  for (const { op } of operations) kinds.set(op, (kinds.get(op) ?? 0) + 1);
-  const parts = [...kinds].map(([op, number]) => `${number} ${op}`);
+  const parts = countsOf(operations.map(({ op }) => op));
   const keys = new Set(operations.map(({ key }) => key)).size;
-  return `${operations.length}: ${parts.join(', ')}; on ${several(keys, 'key')}`;
+  const ways = countsOf(operations.flatMap(({ read }) => (read === undefined ? [] : [read])));
+  const reads = ways.length === 0 ? '' : `; of the gets ${ways.join(', ')}`;
+  return `${operations.length}: ${parts.join(', ')}; on ${several(keys, 'key')}${reads}`;
+}
+
+/** How often each comes, in the order of their first coming. */
+function countsOf(names: readonly string[]): string[] {
+  const counts = new Map<string, number>();
+  for (const name of names) counts.set(name, (counts.get(name) ?? 0) + 1);
+  return [...counts].map(([name, number]) => `${number} ${name}`);
 }
 
 function operationLines({ operations }: Schedule, columns: number): string[] {
-  return operations.flatMap(({ atMs, client, op, key, value, expected }) => {
+  return operations.flatMap(({ atMs, client, op, key, value, expected, read }) => {
     const values = [expected, value].filter((each) => each !== undefined).map((v) => String(v));
-    return timed(atMs, [`client ${client}:`, op, key, ...values].join(' '), columns);
+    const way = read === undefined ? [] : [`(${read})`];
+    return timed(atMs, [`client ${client}:`, op, key, ...values, ...way].join(' '), columns);
   });
 }
 
@@ -97,7 +161,8 @@ function rest({ others }: Schedule['recovery']): string {
 function conditionText(condition: Condition): string {
   if (condition.kind === 'leaderElected') return 'a leader is elected';
   const entry = condition.kind === 'committed' ? `entry ${condition.index}` : 'the latest entry';
-  return `${several(condition.nodes, 'node')} know ${entry} committed`;
+  const know = condition.nodes === 1 ? 'knows' : 'know';
+  return `${several(condition.nodes, 'node')} ${know} ${entry} committed`;
 }
 
 function actionText({ when, fault, forMs }: FaultAction): string {
@@ -144,17 +209,27 @@ export function resultText(result: RunResult, wallMs: number, columns: number): 
       `${count(coverage.operationsOk)} ok, ${count(coverage.operationsFailed)} failed, ` +
         `${count(coverage.operationsUnknown)} unknown`,
     ],
-    [
-      'nodes',
-      `${several(coverage.crashes, 'crash').replace(/crashs$/, 'crashes')}, ` +
-        `${several(coverage.leaderChanges, 'change')} of leader`,
-    ],
+    ['nodes', `${several(coverage.crashes, 'crash')}, ${leadersText(coverage)}`],
+    ['members', membersText(coverage)],
     ['recovery', recoveredAfterMs === null ? 'not reached' : `after ${ms(recoveredAfterMs)}`],
     ['trace hash', traceHash],
     ['speed', speedText(result, wallMs)],
     ['verdict', verdictText(verdict)],
   ];
   return labels.flatMap(([label, text]) => labelled(label, text, columns));
+}
+
+export function leadersText({ leaderChanges, handovers }: Coverage): string {
+  const handed = handovers === 0 ? '' : `, ${count(handovers)} handed over`;
+  return `${several(leaderChanges, 'change')} of leader${handed}`;
+}
+
+export function membersText(coverage: Coverage): string {
+  const { configurations, disksLost, snapshotsInstalled } = coverage;
+  return (
+    `${several(configurations, 'configuration')} committed, ` +
+    `${several(disksLost, 'disk')} lost, ${several(snapshotsInstalled, 'snapshot')} installed`
+  );
 }
 
 function messagesText({ coverage: { messagesSent, messagesDropped } }: RunResult): string {

@@ -1,4 +1,5 @@
 /** What a swarm keeps of a run: small enough to be handed between threads by the million. */
+import type { Fault } from '../faults.ts';
 import type { Schedule } from '../schedule.ts';
 import type { Coverage, RunResult, Verdict } from '../verdict.ts';
 
@@ -22,7 +23,11 @@ const NOTHING_COVERED: Coverage = {
   messagesSent: 0,
   messagesDropped: 0,
   crashes: 0,
+  disksLost: 0,
   leaderChanges: 0,
+  handovers: 0,
+  configurations: 0,
+  snapshotsInstalled: 0,
   operationsOk: 0,
   operationsFailed: 0,
   operationsUnknown: 0,
@@ -75,12 +80,22 @@ function runSeed(
   }
 }
 
+const CHANGES_MEMBERS: ReadonlySet<Fault['kind']> = new Set([
+  'join',
+  'joinBlank',
+  'learn',
+  'configure',
+  'leave',
+  'wipe',
+]);
+
 function optionsOf({
   nodes,
   settings,
   link,
   operations,
   durationMs,
+  faults,
 }: Schedule): SeedSummary['options'] {
   return {
     // What a run costs depends on both.
@@ -88,6 +103,9 @@ function optionsOf({
     preVote: onOff(settings.preVote),
     checkQuorum: onOff(settings.checkQuorum),
     stickiness: onOff(settings.leaderStickiness),
+    leases: onOff(settings.clockDriftPpm !== null),
+    snapshots: onOff(settings.snapshotEntries < Number.MAX_SAFE_INTEGER),
+    members: faults.some(({ fault }) => CHANGES_MEMBERS.has(fault.kind)) ? 'change' : 'stay',
     links: link.loss > 0 || link.corrupt > 0 ? 'lossy' : 'lossless',
   };
 }

@@ -4,7 +4,7 @@ import { clockText } from '../sweep/progress.ts';
 import { oneLine } from '../sweep/user-error.ts';
 import type { SwarmRequest } from './arguments.ts';
 import { commandOf, reproduceLine } from './reproduce.ts';
-import { verdictText } from './run-text.ts';
+import { leadersText, membersText, verdictText } from './run-text.ts';
 import type { SeedSummary, SeedVerdict } from './seed-summary.ts';
 import { rangesText } from './seeds.ts';
 import type { Tally, Totals } from './tally.ts';
@@ -70,6 +70,8 @@ function figures(outcome: SwarmOutcome): [label: string, text: string][] {
       `${count(coverage.messagesSent)} sent, ` +
         `${sharePercent(ratio(coverage.messagesDropped, coverage.messagesSent))} dropped`,
     ],
+    ['leaders', leadersText(coverage)],
+    ['members', membersText(coverage)],
     [
       'recovery',
       slowest === null

@@ -23,9 +23,10 @@ export function count(value: number): string {
   return value.toLocaleString('en');
 }
 
-/** `1 fault`, `2 faults`. */
+/** `1 fault`, `2 faults`, `2 crashes`. */
 export function several(value: number, what: string): string {
-  return `${count(value)} ${what}${value === 1 ? '' : 's'}`;
+  const ending = what.endsWith('sh') ? 'es' : 's';
+  return `${count(value)} ${what}${value === 1 ? '' : ending}`;
 }
 
 /** A moment or a span as `1,234 ms`, to the microsecond if need be. */

@@ -3,6 +3,7 @@
  * defaults and help, and for the type of a cell. A new factor is one new line here.
  */
 import type { LinkSettings } from '../../src/transport/link.ts';
+import { READ_WAYS, type ReadWay } from '../cluster.ts';
 import type { FactorValue } from '../results.ts';
 
 /** One factor: how it is written, what it may be and what it is when nothing is said. */
@@ -26,9 +27,12 @@ const CLUSTER = 'Cluster (each a value or a comma list that is swept):';
 const LOAD = 'Load:';
 const NETWORK = 'Network, for every directed link:';
 const PROTOCOL = 'Protocol:';
+const LIMITS = 'Snapshots and limits:';
 const FAULTS = 'Faults at random moments (0 is never):';
 
 const MIB = 1024 * 1024;
+const COUNT_MAX = 1_000_000_000;
+const BYTES_MAX = 1e12;
 const DISTRIBUTIONS = ['constant', 'uniform', 'normal', 'pareto'] as const;
 
 const table = {
@@ -47,6 +51,7 @@ const table = {
     place('--rate', LOAD, 'operations per second that arrive whatever the answers take'),
   ),
   readRatio: share(0, place('--read-ratio', LOAD, 'share of reads')),
+  readWay: oneOf<ReadWay>('linearizable', READ_WAYS, place('--read-way', LOAD, 'how, §6.4')),
   valueBytes: count(64, 16, MIB, place('--value-bytes', LOAD, 'size of a value')),
   keys: count(100_000, 1, 10_000_000, place('--keys', LOAD, 'distinct keys')),
   zipf: real(
@@ -99,6 +104,75 @@ const table = {
     50,
     { low: 1, high: 10_000 },
     place('--heartbeat-ms', PROTOCOL, 'time between heartbeats'),
+  ),
+
+  clockDriftPpm: orUnset(
+    'none',
+    { low: 0, high: 500_000 },
+    place(
+      '--clock-drift-ppm',
+      PROTOCOL,
+      'drift of clocks that leases allow for, §6.4.1; there are none without stickiness',
+    ),
+    10_000,
+  ),
+  adaptiveTimeout: orUnset(
+    'off',
+    { low: 1, high: 1000 },
+    place('--adaptive-timeout', PROTOCOL, 'round trips that an election timeout is made of'),
+  ),
+  adaptiveFloorMs: real(
+    100,
+    { low: 1, high: 60_000 },
+    place('--adaptive-floor-ms', PROTOCOL, 'least election timeout that adapts'),
+  ),
+  catchUpTimeoutMs: real(
+    10_000,
+    { low: 1, high: 3_600_000 },
+    place('--catch-up-timeout-ms', PROTOCOL, 'time that new servers have to catch up, §4.2.1'),
+  ),
+
+  snapshotEntries: count(
+    100_000,
+    1,
+    COUNT_MAX,
+    place('--snapshot-entries', LIMITS, 'entries after which a snapshot is due, §5.1.3'),
+  ),
+  snapshotBytes: count(
+    64 * MIB,
+    1,
+    BYTES_MAX,
+    place('--snapshot-bytes', LIMITS, 'bytes of entries after which a snapshot is due'),
+  ),
+  keptEntries: count(
+    5000,
+    0,
+    COUNT_MAX,
+    place('--kept-entries', LIMITS, 'entries kept behind a snapshot for slow followers'),
+  ),
+  keptBytes: count(
+    8 * MIB,
+    0,
+    BYTES_MAX,
+    place('--kept-bytes', LIMITS, 'bytes of entries kept behind a snapshot'),
+  ),
+  chunkBytes: count(
+    256 * 1024,
+    1,
+    1024 * MIB,
+    place('--chunk-bytes', LIMITS, 'bytes of a snapshot in one InstallSnapshot'),
+  ),
+  windowBytes: count(
+    16 * MIB,
+    1,
+    BYTES_MAX,
+    place('--window-bytes', LIMITS, 'bytes of entries in flight per follower'),
+  ),
+  uncommittedBytes: count(
+    64 * MIB,
+    1,
+    BYTES_MAX,
+    place('--uncommitted-bytes', LIMITS, 'bytes a leader lets wait for commitment'),
   ),
 
   crashEveryS: real(0, { low: 0, high: 3600 }, place('--crash-every-s', FAULTS, 'crash of a node')),
@@ -161,7 +235,10 @@ export function rangeOf(text: string): { min: number; max: number } {
 
 /** What makes a combination of values impossible although each is allowed, as a sentence. */
 export function factorConflict(factors: CellFactors): string | undefined {
-  const { loss, burst, heartbeatMs, electionTimeoutMs } = factors;
+  return networkConflict(factors) ?? timeoutConflict(factors);
+}
+
+function networkConflict({ loss, burst }: CellFactors): string | undefined {
   if (burst > 0 && burst < 1) {
     return `--burst got '${burst}'; allowed: 0, or a mean of at least 1 message`;
   }
@@ -171,11 +248,29 @@ export function factorConflict(factors: CellFactors): string | undefined {
     const most = Math.floor(lossMax * 1e4) / 1e4;
     return `--loss got '${loss}' with --burst ${burst}; allowed: a loss of at most ${most} with it`;
   }
-  const { min } = rangeOf(electionTimeoutMs);
+  return undefined;
+}
+
+function timeoutConflict(factors: CellFactors): string | undefined {
+  const { heartbeatMs, electionTimeoutMs, adaptiveTimeout, adaptiveFloorMs } = factors;
+  const { min, max } = rangeOf(electionTimeoutMs);
   if (heartbeatMs >= min) {
     return (
       `--heartbeat-ms got '${heartbeatMs}' with --election-timeout-ms ${electionTimeoutMs}; ` +
       `allowed: less than ${min}, the shortest election timeout`
+    );
+  }
+  if (adaptiveTimeout === null) return undefined;
+  if (heartbeatMs >= adaptiveFloorMs) {
+    return (
+      `--adaptive-floor-ms got '${adaptiveFloorMs}' with --heartbeat-ms ${heartbeatMs}; ` +
+      'allowed: more than the heartbeat, or followers stand for election between two of them'
+    );
+  }
+  if (adaptiveFloorMs > max) {
+    return (
+      `--adaptive-floor-ms got '${adaptiveFloorMs}' with --election-timeout-ms ` +
+      `${electionTimeoutMs}; allowed: at most ${max}, the longest election timeout`
     );
   }
   return undefined;
@@ -218,10 +313,15 @@ function share(fallback: number, where: Place): Factor<number> {
   return real(fallback, { low: 0, high: 1 }, where);
 }
 
-function orUnset(unset: string, bounds: Bounds, where: Place): Factor<number | null> {
+function orUnset(
+  unset: string,
+  bounds: Bounds,
+  where: Place,
+  fallback: number | null = null,
+): Factor<number | null> {
   return {
     ...where,
-    fallback: null,
+    fallback,
     unset,
     allowed: `${numberAllowed(bounds)}, or ${unset}`,
     parse: (text) => (text === unset ? null : parseNumber(text, bounds)),

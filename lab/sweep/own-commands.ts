@@ -17,9 +17,21 @@ export type OwnCommand = {
 };
 
 export const OWN_COMMANDS: Readonly<Record<string, OwnCommand>> = {
+  endurance: {
+    about: 'Does memory stay within bounds under full load, and how soon does a fresh node serve?',
+    load: () => import('../endurance/experiment.ts'),
+  },
+  membership: {
+    about: 'Does a cluster stay available while it grows from 3 servers to 5 and shrinks back?',
+    load: () => import('../availability/membership.ts'),
+  },
   mutants: {
     about: 'How soon does the simulator find each known bug of Raft?',
     load: () => import('../mutants/experiment.ts'),
+  },
+  'rolling-restart': {
+    about: 'What does it cost to restart every server in turn, with and without transfer?',
+    load: () => import('../availability/rolling-restart.ts'),
   },
   schedule: {
     about: 'What does a schedule file of the simulator come to on worker threads?',

@@ -3,11 +3,13 @@
  */
 import type { MessagePort } from 'node:worker_threads';
 import { crc32 } from 'node:zlib';
+import type { Operation } from '../../src/command.ts';
 import type { NodeId } from '../../src/raft/types.ts';
 import { Channel, DelayQueue } from '../../src/transport/channel.ts';
 import { createLink, PERFECT } from '../../src/transport/link.ts';
 import { type ClientSettings, ClusterClient } from '../client.ts';
-import type { Caller } from '../cluster.ts';
+import type { CallEnded } from '../client-session.ts';
+import type { Caller, ReadWay } from '../cluster.ts';
 import { nowUs } from './clock.ts';
 
 const SWEEP_EVERY_MS = 20;
@@ -35,8 +37,8 @@ export class ClientThread implements Caller {
     setTimeout(then, Math.max(0, (atUs - nowUs()) / 1000));
   }
 
-  call(...[client, operation, done]: Parameters<Caller['call']>): void {
-    this.#client.call(client, operation, done);
+  call(client: number, operation: Operation, done: CallEnded, read?: ReadWay): void {
+    this.#client.call(client, operation, done, read);
   }
 
   get pendingCount(): number {

@@ -3,25 +3,40 @@
  * them, and this thread as the hand that starts, kills, pauses and cuts. It is on no message's way.
  */
 import { MessageChannel, type MessagePort, type Transferable } from 'node:worker_threads';
-import { Piscina } from 'piscina';
-import type { NodeId, Settings } from '../../src/raft/types.ts';
-import { createDisk } from '../../src/storage/shared.ts';
+import { SESSION_BOUNDS } from '../../src/kv.ts';
+import type { Answer, NodeId, Settings } from '../../src/raft/types.ts';
+import type { SharedDisk } from '../../src/storage/shared.ts';
 import type { LinkSettings } from '../../src/transport/link.ts';
 import type { ClientOrder } from './load-worker.ts';
+import { Member, NOBODY, NOTHING_COUNTED, type SnapshotSpan, sum } from './member.ts';
 import {
+  type Asked,
   type Counters,
+  type KnownMembership,
+  type NodeOperation,
   type NodeTask,
   type Order,
   PAUSED,
   type Report,
   RUNNING,
   type Status,
-} from './node-worker.ts';
+} from './node-orders.ts';
+import { Operator } from './operator.ts';
+import { threads } from './pool.ts';
+import { Questions } from './questions.ts';
 
 export type ThreadsOptions = {
+  /** They make up the first configuration, and are called n1, n2, … */
   readonly nodes: number;
+  /**
+   * Servers with blank disks that belong to no configuration until they join; their names go on
+   * behind those of the nodes.
+   */
+  readonly spares?: number;
   readonly settings: Settings;
   readonly batchCommands: number;
+  /** Most sessions that state machines keep; as ever if left out. */
+  readonly sessionsMax?: number;
   /** The links between nodes at the start; those of clients are perfect. */
   readonly link: LinkSettings;
   readonly seed: number;
@@ -30,57 +45,13 @@ export type ThreadsOptions = {
 export type LeaderChange = {
   readonly atMs: number;
   readonly term: number;
-  readonly leaderId: NodeId;
+  /** Its address. */
+  readonly leaderId: string;
 };
 
-type Member = {
-  readonly id: NodeId;
-  readonly disk: SharedArrayBuffer;
-  readonly pauseWord: SharedArrayBuffer;
-  state: 'running' | 'paused' | 'crashed';
-  incarnation: number;
-  control: MessagePort | null;
-  /** Kills the thread. */
-  abort: AbortController;
-  /** Settles when the thread's task is over, whichever way. */
-  ended: Promise<void>;
-  /** What earlier threads of this node had counted when they were last heard of. */
-  past: Counters;
-  counters: Counters;
-};
+type Told = Extract<Report, { readonly id: number }>;
 
-const NOTHING_COUNTED: Counters = {
-  messagesSent: 0,
-  messagesDropped: 0,
-  messagesDamaged: 0,
-  bytesSent: 0,
-};
-
-let pool: Piscina | null = null;
-const THREADS_MAX = 64;
-const IDLE_MS = 60_000;
 const NODE_WORKER = new URL('./node-worker.ts', import.meta.url);
-
-/**
- * The pool of all hosts: threads are kept between trials, since starting one takes longer than
- * electing.
- */
-export function threads(): Piscina {
-  pool ??= new Piscina({
-    minThreads: 0,
-    maxThreads: THREADS_MAX,
-    idleTimeout: IDLE_MS,
-    atomics: 'disabled',
-  });
-  return pool;
-}
-
-/** Ends all idle threads; call it when no cluster runs. */
-export async function closeThreads(): Promise<void> {
-  const closing = pool;
-  pool = null;
-  await closing?.destroy();
-}
 
 export class ThreadCluster {
   readonly options: ThreadsOptions;
@@ -91,55 +62,61 @@ export class ThreadCluster {
   failure: Error | null = null;
   onFailure: (error: Error) => void = () => {};
   onLeaderElected: () => void = () => {};
-  readonly #members = new Map<NodeId, Member>();
+  readonly operator = new Operator(this);
+  /** By address, as nodes are called throughout. */
+  readonly #members = new Map<string, Member>();
   readonly #links = new Map<string, LinkSettings>();
-  readonly #statusRequests = new Map<
-    number,
-    { node: NodeId; settle: (status: Status | null) => void }
-  >();
-  #nextStatusRequest = 1;
+  readonly #questions = new Questions<Told>();
+  #membership: KnownMembership & { readonly term: number };
   #clients: MessagePort | null = null;
   #clientConnections = 1;
   #clientsEnded: Promise<void> = Promise.resolve();
 
   constructor(options: ThreadsOptions) {
     this.options = options;
-    for (let i = 1; i <= options.nodes; i++) {
-      const id = `n${i}`;
-      this.#members.set(id, {
-        id,
-        disk: createDisk(),
-        pauseWord: new SharedArrayBuffer(4),
-        state: 'crashed',
-        incarnation: 0,
-        control: null,
-        abort: new AbortController(),
-        ended: Promise.resolve(),
-        past: NOTHING_COUNTED,
-        counters: NOTHING_COUNTED,
-      });
-    }
+    const { nodes, spares = 0 } = options;
+    const servers = Array.from({ length: nodes + spares }, (_, i) => `n${i + 1}`);
+    const configuration = { ...NOBODY, voters: servers.slice(0, nodes) };
+    this.#membership = { term: 0, configuration, isCommitted: true };
+    servers.forEach((id, i) => {
+      this.#members.set(id, new Member(id, i < nodes ? configuration : NOBODY));
+    });
   }
 
-  get nodes(): NodeId[] {
+  /** All servers, spares and those who left included. */
+  get nodes(): string[] {
     return [...this.#members.keys()];
   }
 
   /** The node that last said it leads. */
-  get leaderId(): NodeId | null {
+  get leaderId(): string | null {
     return this.leaderChanges.at(-1)?.leaderId ?? null;
+  }
+
+  /** As the leader of the latest term told it. */
+  get membership(): KnownMembership {
+    return this.#membership;
+  }
+
+  get sessionsMax(): number {
+    return this.options.sessionsMax ?? SESSION_BOUNDS.sessionsMax;
   }
 
   start(): void {
     for (const member of this.#members.values()) this.#launch(member);
   }
 
-  state(id: NodeId): 'running' | 'paused' | 'crashed' {
+  state(id: string): 'running' | 'paused' | 'crashed' {
     return this.#member(id).state;
   }
 
+  /** What the protocol knows a node by: another name on every disk. */
+  name(id: string): NodeId {
+    return this.#member(id).name;
+  }
+
   /** The disk of a node, which outlives its threads. */
-  disk(id: NodeId): SharedArrayBuffer {
+  disk(id: string): SharedDisk {
     return this.#member(id).disk;
   }
 
@@ -149,38 +126,44 @@ export class ThreadCluster {
    * Kills the node's thread wherever it stands, and waits until it is gone. What it had not
    * reported durable may be lost.
    */
-  async crash(id: NodeId): Promise<void> {
+  async crash(id: string): Promise<void> {
     const member = this.#member(id);
     if (member.state === 'crashed') return;
-    member.state = 'crashed';
-    member.past = sum(member.past, member.counters);
-    member.counters = NOTHING_COUNTED;
-    Atomics.store(new Int32Array(member.pauseWord), 0, RUNNING);
-    member.abort.abort();
+    member.kill();
     await member.ended;
   }
 
   /** Starts a crashed node again once its last thread is gone: two must not write to one disk. */
-  async restart(id: NodeId): Promise<void> {
+  async restart(id: string): Promise<void> {
     const member = this.#member(id);
     if (member.state !== 'crashed') return;
     await member.ended;
     if (member.state === 'crashed') this.#launch(member);
   }
 
+  /** The node's disk is lost: it starts again on a blank one, as a server nobody knows. */
+  async wipe(id: string): Promise<void> {
+    const member = this.#member(id);
+    if (member.state !== 'crashed') member.kill();
+    member.replaceDisk();
+    await this.restart(id);
+  }
+
   /** Starts a node's thread, on its disk and with new ports to all that run. */
   #launch(member: Member): void {
     const { id } = member;
     const { port1: control, port2 } = new MessageChannel();
+    const { batchCommands, seed, settings } = this.options;
     const task: NodeTask = {
-      id,
-      settings: this.options.settings,
-      configuration: { voters: this.nodes, outgoing: [], learners: [] },
-      batchCommands: this.options.batchCommands,
-      seed: this.options.seed,
-      incarnation: member.incarnation++,
+      name: member.name,
+      settings,
+      configuration: member.configuration,
+      batchCommands,
+      sessionsMax: this.sessionsMax,
+      seed,
+      starts: member.starts++,
       disk: member.disk,
-      pauseWord: member.pauseWord,
+      pauseWord: member.pauseWord.buffer,
       control: port2,
     };
     member.state = 'running';
@@ -195,31 +178,42 @@ export class ThreadCluster {
   }
 
   /** The thread blocks at its next message; its sockets fill up meanwhile. */
-  pause(id: NodeId): void {
+  pause(id: string): void {
     const member = this.#member(id);
     if (member.state !== 'running') return;
     member.state = 'paused';
-    Atomics.store(new Int32Array(member.pauseWord), 0, PAUSED);
+    Atomics.store(member.pauseWord, 0, PAUSED);
     this.#order(member, { kind: 'pause' });
-    this.#leaveOut(member);
+    this.#questions.leaveOut(id);
   }
 
-  resume(id: NodeId): void {
+  resume(id: string): void {
     const member = this.#member(id);
     if (member.state !== 'paused') return;
     member.state = 'running';
-    const word = new Int32Array(member.pauseWord);
-    Atomics.store(word, 0, RUNNING);
-    Atomics.notify(word, 0);
+    Atomics.store(member.pauseWord, 0, RUNNING);
+    Atomics.notify(member.pauseWord, 0);
   }
 
   /** Changes the link from one node to another, in that direction only. */
-  setLink(from: NodeId, to: NodeId, settings: Partial<LinkSettings>): void {
+  setLink(from: string, to: string, settings: Partial<LinkSettings>): void {
     const changed = { ...this.#link(from, to), ...settings };
     this.#links.set(`${from}->${to}`, changed);
     const member = this.#member(from);
     if (member.state !== 'crashed')
       this.#order(member, { kind: 'link', peer: to, settings: changed });
+  }
+
+  // ---- Operations -------------------------------------------------------------------------------
+
+  /** Asks one node once; the operator asks whoever leads, and again. */
+  async operate(id: string, operation: NodeOperation): Promise<Answer | null> {
+    const member = this.#member(id);
+    if (member.state !== 'running') return null;
+    const told = await this.#questions.ask(id, (question) => {
+      this.#order(member, { kind: 'operate', id: question, operation });
+    });
+    return told?.kind === 'answer' ? told.answer : null;
   }
 
   // ---- Clients ----------------------------------------------------------------------------------
@@ -245,6 +239,13 @@ export class ThreadCluster {
     }
   }
 
+  /** The clients' end of one more connection to a node that runs. */
+  connectClient(id: string): MessagePort {
+    const { port1, port2 } = new MessageChannel();
+    this.#order(this.#member(id), { kind: 'client', port: port1 }, [port1]);
+    return port2;
+  }
+
   orderClients(order: object): void {
     this.#clients?.postMessage(order);
   }
@@ -255,25 +256,26 @@ export class ThreadCluster {
    * The state of every node that runs, asked at once. One that is paused or dies meanwhile is left
    * out.
    */
-  async status(digest: boolean): Promise<Status[]> {
+  async status(asked: Asked = {}): Promise<Status[]> {
     const running = [...this.#members.values()].filter(({ state }) => state === 'running');
-    const answers = running.map((member) => {
-      const id = this.#nextStatusRequest++;
-      this.#order(member, { kind: 'status', id, digest });
-      return new Promise<Status | null>((settle) => {
-        this.#statusRequests.set(id, { node: member.id, settle });
-      });
-    });
-    return (await Promise.all(answers)).filter((status) => status !== null);
+    const told = running.map((member) =>
+      this.#questions.ask(member.id, (id) => this.#order(member, { kind: 'status', id, asked })),
+    );
+    return (await Promise.all(told)).flatMap((report) =>
+      report?.kind === 'status' ? [report.status] : [],
+    );
   }
 
   /** Messages between nodes since the start, crashed threads included up to their last report. */
   get counters(): Counters {
     let total = NOTHING_COUNTED;
-    for (const { past, counters } of this.#members.values()) {
-      total = sum(total, sum(past, counters));
-    }
+    for (const { allCounters } of this.#members.values()) total = sum(total, allCounters);
     return total;
+  }
+
+  /** All snapshots that nodes have taken by themselves, node by node. */
+  get snapshots(): SnapshotSpan[] {
+    return [...this.#members.values()].flatMap(({ snapshots }) => snapshots);
   }
 
   throwIfFailed(): void {
@@ -282,6 +284,7 @@ export class ThreadCluster {
 
   /** Ends all threads' tasks and waits for them. */
   async stop(): Promise<void> {
+    this.operator.end();
     this.orderClients({ kind: 'stop' } satisfies ClientOrder);
     for (const member of this.#members.values()) {
       this.resume(member.id);
@@ -322,16 +325,7 @@ export class ThreadCluster {
     port.close();
     await closed;
     if (member.control === control) member.control = null;
-    this.#leaveOut(member);
-  }
-
-  /** Nobody waits for its state any longer. */
-  #leaveOut(member: Member): void {
-    for (const [id, { node, settle }] of this.#statusRequests) {
-      if (node !== member.id) continue;
-      this.#statusRequests.delete(id);
-      settle(null);
-    }
+    this.#questions.leaveOut(member.id);
   }
 
   #failed(error: Error): void {
@@ -351,11 +345,18 @@ export class ThreadCluster {
         break;
       }
       case 'counters':
-        member.counters = report.counters;
+        // Of one that was killed they are counted already.
+        if (member.state !== 'crashed') member.counters = report.counters;
+        break;
+      case 'membership':
+        if (report.term >= this.#membership.term) this.#membership = report;
+        break;
+      case 'snapshot':
+        if (member.state !== 'crashed') member.takesSnapshot(report.taking, report.atUs);
         break;
       case 'status':
-        this.#statusRequests.get(report.id)?.settle(report.status);
-        this.#statusRequests.delete(report.id);
+      case 'answer':
+        this.#questions.answered(report);
         break;
       case 'failure':
         this.#failed(new Error(report.message));
@@ -375,10 +376,9 @@ export class ThreadCluster {
 
   #connectClients(member: Member): void {
     for (let connection = 0; connection < this.#clientConnections; connection++) {
-      const { port1, port2 } = new MessageChannel();
-      this.#order(member, { kind: 'client', port: port1 }, [port1]);
-      const order: ClientOrder = { kind: 'connect', node: member.id, connection, port: port2 };
-      this.#clients?.postMessage(order, [port2]);
+      const port = this.connectClient(member.id);
+      const order: ClientOrder = { kind: 'connect', node: member.id, connection, port };
+      this.#clients?.postMessage(order, [port]);
     }
   }
 
@@ -386,24 +386,15 @@ export class ThreadCluster {
     member.control?.postMessage(order, transfer);
   }
 
-  #link(from: NodeId, to: NodeId): LinkSettings {
+  #link(from: string, to: string): LinkSettings {
     return this.#links.get(`${from}->${to}`) ?? this.options.link;
   }
 
-  #member(id: NodeId): Member {
+  #member(id: string): Member {
     const member = this.#members.get(id);
     if (member === undefined) {
       throw new RangeError(`there is no node ${id}; there are ${this.nodes.join(', ')}`);
     }
     return member;
   }
-}
-
-function sum(a: Counters, b: Counters): Counters {
-  return {
-    messagesSent: a.messagesSent + b.messagesSent,
-    messagesDropped: a.messagesDropped + b.messagesDropped,
-    messagesDamaged: a.messagesDamaged + b.messagesDamaged,
-    bytesSent: a.bytesSent + b.bytesSent,
-  };
 }

@@ -4,7 +4,7 @@ import type { NodeId } from '../../src/raft/types.ts';
 import { startWorkload, type Workload } from '../workload.ts';
 import { ClientThread } from './client-thread.ts';
 import { nowUs } from './clock.ts';
-import { type Measurement, Recorder } from './recorder.ts';
+import { clientIdOf, type Measurement, Recorder } from './recorder.ts';
 
 export type LoadTask = {
   readonly workload: Workload;
@@ -63,8 +63,9 @@ class Load {
     this.#control = control;
     this.#done = done;
     const { requestTimeoutMs, retryMs, seed, workload } = task;
-    const settings = { clients: workload.clients, requestTimeoutMs, retryMs };
-    this.#recorder = new Recorder(workload.clients, task.withTimeline, workload.rate !== null);
+    const firstClientId = clientIdOf(0);
+    const settings = { clients: workload.clients, firstClientId, requestTimeoutMs, retryMs };
+    this.#recorder = new Recorder(task.withTimeline, workload.rate !== null);
     this.#clients = new ClientThread(settings, seed, () => this.#finishIfDrained());
     control.on('message', (order: LoadOrder) => this.#obey(order));
   }

@@ -6,7 +6,14 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { between, chance, fork } from '../../src/raft/random.ts';
 import type { NodeId } from '../../src/raft/types.ts';
 import { PERFECT } from '../../src/transport/link.ts';
-import type { Condition, Fault, FaultAction, Target } from '../faults.ts';
+import {
+  type AdminOperation,
+  type Condition,
+  type Fault,
+  type FaultAction,
+  type Target,
+  targetOf,
+} from '../faults.ts';
 import type { FaultBand } from '../results.ts';
 import type { ThreadCluster } from './cluster.ts';
 import { LinkFaults, type Pair } from './link-faults.ts';
@@ -58,6 +65,8 @@ export type Fate =
   /** Its time has not come, or its condition not come true. */
   | 'waiting'
   | 'done'
+  /** An operation that the cluster was asked for and has not carried out. */
+  | 'refused'
   /** Whom it meant was down or stood still already, or nobody played that part. */
   | 'nothing'
   /** Not on this host. */
@@ -106,6 +115,7 @@ export class Nemesis {
 
   /** The end of all faults, those to come and the links' own included: every link is perfect. */
   async heal(): Promise<void> {
+    this.#cluster.operator.end();
     for (const timer of this.#timers) clearTimeout(timer);
     this.#timers.clear();
     this.#waiting = [];
@@ -137,7 +147,7 @@ export class Nemesis {
   async #look(): Promise<void> {
     this.#looking = true;
     while (this.#waiting.some(({ condition }) => condition.kind !== 'leaderElected')) {
-      const statuses = await this.#cluster.status(false);
+      const statuses = await this.#cluster.status();
       this.#trigger((condition) => {
         if (condition.kind === 'leaderElected') return false;
         const { nodes } = condition;
@@ -159,6 +169,10 @@ export class Nemesis {
   // ---- Faults -----------------------------------------------------------------------------------
 
   #strike(injection: Injection, fault: PossibleFault): void {
+    if (isOperation(fault)) {
+      this.#operate(injection, fault);
+      return;
+    }
     const end = this.#inject(fault);
     injection.fate = end === null ? 'nothing' : 'done';
     const { forMs } = injection.action;
@@ -166,7 +180,7 @@ export class Nemesis {
   }
 
   /** Strikes, and returns what undoes it; `null` if there was nothing to strike. */
-  #inject(fault: PossibleFault): (() => void) | null {
+  #inject(fault: Exclude<PossibleFault, AdminOperation>): (() => void) | null {
     switch (fault.kind) {
       case 'crash':
         return this.#crash(fault.node);
@@ -184,9 +198,23 @@ export class Nemesis {
         return this.#endBandsOf('crash', this.#resolve(fault.node));
       case 'resume':
         return this.#endBandsOf('pause', this.#resolve(fault.node));
+      case 'wipe':
+        return this.#wipe(fault.node);
       case 'heal':
         return this.#end([...this.#open.values()]);
     }
+  }
+
+  /** It is not undone, and takes its time: what comes of it is known later. */
+  #operate(injection: Injection, operation: AdminOperation): void {
+    const target = targetOf(operation);
+    const id = target === null ? null : this.#resolve(target);
+    const nobody = target !== null && id === null;
+    injection.fate = nobody ? 'nothing' : 'refused';
+    if (nobody) return;
+    this.#cluster.operator.carryOut(aimedAt(operation, id), (answer) => {
+      if (answer?.kind === 'done') injection.fate = 'done';
+    });
   }
 
   #crash(target: Target): (() => void) | null {
@@ -197,6 +225,27 @@ export class Nemesis {
     // Or the end of that pause would end one of the node that starts in its place.
     this.#endBandsOf('pause', id);
     return this.#band('crash', [id], () => void cluster.restart(id));
+  }
+
+  /**
+   * A disk is lost only where the others are enough without it: who is gone for good counts as a
+   * voter until it has been replaced.
+   */
+  #wipe(target: Target): (() => void) | null {
+    const cluster = this.#cluster;
+    const id = this.#resolve(target);
+    if (id === null) return null;
+    const { configuration, isCommitted } = cluster.membership;
+    const { outgoing, voters } = configuration;
+    const others = cluster.nodes.filter((other) => other !== id);
+    const alive = new Set(others.map((other) => cluster.name(other)));
+    const dead = voters.filter((voter) => !alive.has(voter)).length;
+    if (!isCommitted || outgoing.length > 0 || dead * 2 >= voters.length) return null;
+    void cluster.wipe(id);
+    // What ended the old thread's crash or pause must not strike the new one.
+    this.#endBandsOf('pause', id);
+    this.#endBandsOf('crash', id);
+    return () => {};
   }
 
   #pause(target: Target): (() => void) | null {
@@ -285,6 +334,26 @@ export class Nemesis {
     for (const end of ends) end();
     return ends.length === 0 ? null : () => {};
   }
+}
+
+const OPERATIONS: readonly Fault['kind'][] = [
+  'transfer',
+  'join',
+  'joinBlank',
+  'leave',
+  'learn',
+  'configure',
+  'snapshot',
+];
+
+/** With the server's name in place of the part it plays. */
+function aimedAt(operation: AdminOperation, id: string | null): AdminOperation {
+  if (id === null || operation.kind === 'configure') return operation;
+  return operation.kind === 'transfer' ? { ...operation, to: id } : { ...operation, node: id };
+}
+
+function isOperation(fault: Fault): fault is AdminOperation {
+  return OPERATIONS.includes(fault.kind);
 }
 
 function isPossible(fault: Fault): fault is PossibleFault {

@@ -8,80 +8,28 @@ import { crc32 } from 'node:zlib';
 import { RecordWriter } from '../../src/command.ts';
 import { Kv } from '../../src/kv.ts';
 import { type Client, Node } from '../../src/node.ts';
-import { checkState } from '../../src/raft/invariants.ts';
-import { lastIndex } from '../../src/raft/log.ts';
+import { addressOf } from '../../src/raft/identity.ts';
 import { fork } from '../../src/raft/random.ts';
-import type { Configuration, NodeId, Role, Settings, Term } from '../../src/raft/types.ts';
+import type { Answer, PlacedConfiguration, RaftState, Role } from '../../src/raft/types.ts';
 import { SharedStorage } from '../../src/storage/shared.ts';
 import { Channel, DelayQueue } from '../../src/transport/channel.ts';
 import { decodeRequest, encodeResponse } from '../../src/transport/client-frame.ts';
 import { createLink, dropped, type LinkSettings, PERFECT } from '../../src/transport/link.ts';
 import { Peers } from '../../src/transport/peers.ts';
+import { membershipAfter } from '../membership-plan.ts';
 import { createClock, nowUs } from './clock.ts';
-
-export type NodeTask = {
-  readonly id: NodeId;
-  readonly settings: Settings;
-  readonly configuration: Configuration;
-  readonly batchCommands: number;
-  readonly seed: number;
-  /** How often this node has started before; each start draws from streams of its own. */
-  readonly incarnation: number;
-  readonly disk: SharedArrayBuffer;
-  /** One word: while it is 1, the thread stands still. */
-  readonly pauseWord: SharedArrayBuffer;
-  readonly control: MessagePort;
-};
-
-export const RUNNING = 0;
-export const PAUSED = 1;
-
-/** From the parent to a node. */
-export type Order =
-  | {
-      readonly kind: 'connect';
-      readonly peer: NodeId;
-      readonly port: MessagePort;
-      readonly settings: LinkSettings;
-    }
-  | { readonly kind: 'client'; readonly port: MessagePort }
-  | { readonly kind: 'link'; readonly peer: NodeId; readonly settings: LinkSettings }
-  | { readonly kind: 'pause' }
-  | { readonly kind: 'status'; readonly id: number; readonly digest: boolean }
-  | { readonly kind: 'stop' };
-
-/** From a node to the parent. */
-export type Report =
-  | { readonly kind: 'role'; readonly role: string; readonly term: Term; readonly reason: string }
-  | { readonly kind: 'counters'; readonly counters: Counters }
-  | { readonly kind: 'status'; readonly id: number; readonly status: Status }
-  | { readonly kind: 'failure'; readonly message: string };
-
-export type Counters = {
-  readonly messagesSent: number;
-  readonly messagesDropped: number;
-  readonly messagesDamaged: number;
-  readonly bytesSent: number;
-};
-
-export type Status = {
-  readonly id: NodeId;
-  readonly role: string;
-  readonly term: Term;
-  readonly leaderId: NodeId | null;
-  readonly commitIndex: number;
-  readonly lastApplied: number;
-  readonly lastIndex: number;
-  /** Commands executed since the node started, replayed ones included, repeated ones not. */
-  readonly executed: number;
-  /** Digest of the state machine, if asked for. */
-  readonly digest: string | null;
-  /** The same without sessions. */
-  readonly contentDigest: string | null;
-  readonly heapBytes: number;
-};
+import {
+  type NodeOperation,
+  type NodeTask,
+  type Order,
+  PAUSED,
+  type Report,
+} from './node-orders.ts';
+import { statusOf } from './node-status.ts';
 
 const COUNTERS_EVERY_MS = 100;
+/** Only a client that never waits for its answers comes near it. */
+const REQUESTS_MAX = 1_000_000;
 
 /** Runs until told to stop; a crash is the end of the thread in the middle of anything. */
 export default function runNode(task: NodeTask): Promise<void> {
@@ -92,42 +40,55 @@ export default function runNode(task: NodeTask): Promise<void> {
 
 class NodeThread {
   readonly #task: NodeTask;
+  readonly #id: string;
   readonly #done: () => void;
-  readonly #kv = new Kv();
+  readonly #kv: Kv;
   readonly #delays = new DelayQueue(nowUs);
-  readonly #channels = new Map<NodeId, Channel>();
+  /** By the peer's address. */
+  readonly #channels = new Map<string, Channel>();
   readonly #clients: Channel[] = [];
   readonly #peers: Peers;
   readonly #node: Node;
   #flushing: NodeJS.Immediate | null = null;
+  readonly #later = new Set<NodeJS.Immediate>();
   #reporting: NodeJS.Timeout | null = null;
-  /** The role last reported; a change of role is a new object. */
+  /** What was reported last; a change of role is a new object. */
   #role: Role | null = null;
+  #membership: { placed: PlacedConfiguration; isCommitted: boolean } | null = null;
+  #takingSnapshot = false;
+  /** Who is to hear that the snapshot under way is over. */
+  #awaitingSnapshot: number[] = [];
 
   constructor(task: NodeTask, done: () => void) {
     this.#task = task;
+    this.#id = addressOf(task.name);
     this.#done = done;
-    const { id, settings, configuration, batchCommands, seed, incarnation } = task;
+    this.#kv = new Kv({ sessionsMax: task.sessionsMax });
     this.#peers = new Peers(crc32, (message) => {
       this.#node.receive(message);
       this.#flushSoon();
     });
-    this.#node = new Node(
-      { id, settings, configuration, batchCommands, rng: fork(seed, `node ${id} ${incarnation}`) },
+    this.#node = this.#createNode();
+  }
+
+  #createNode(): Node {
+    const { name, settings, configuration, batchCommands, seed, starts, disk } = this.#task;
+    const rng = fork(seed, `node ${this.#id} ${starts}`);
+    const options = { settings, configuration, batchCommands, requestsMax: REQUESTS_MAX };
+    return new Node(
+      { id: name, rng, ...options },
       {
         clock: createClock(),
-        storage: new SharedStorage(task.disk),
+        storage: new SharedStorage(disk),
         transport: this.#peers,
         stateMachine: this.#kv,
+        later: (then) => this.#callLater(then),
         observe: (_input, _effects, state) => {
           this.#flushSoon();
-          if (state.role === this.#role) return;
-          this.#role = state.role;
-          const { kind, reason } = state.role;
-          this.#report({ kind: 'role', role: kind, term: state.persistent.currentTerm, reason });
+          this.#observe(state);
         },
         onFailure: (error) => {
-          this.#report({ kind: 'failure', message: `${id}: ${error.message}` });
+          this.#report({ kind: 'failure', message: `${name}: ${error.message}` });
         },
       },
     );
@@ -155,8 +116,13 @@ class NodeThread {
       case 'pause':
         Atomics.wait(new Int32Array(this.#task.pauseWord), 0, PAUSED);
         break;
-      case 'status':
-        this.#report({ kind: 'status', id: order.id, status: this.#status(order.digest) });
+      case 'status': {
+        const status = statusOf(this.#node.state, this.#kv, order.asked);
+        this.#report({ kind: 'status', id: order.id, status });
+        break;
+      }
+      case 'operate':
+        this.#operate(order.id, order.operation);
         break;
       case 'stop':
         this.#stop();
@@ -164,9 +130,29 @@ class NodeThread {
     }
   }
 
-  #connect(peer: NodeId, port: MessagePort, settings: LinkSettings): void {
-    const { id, incarnation, seed } = this.#task;
-    const name = `${id}->${peer} ${incarnation}`;
+  #operate(id: number, operation: NodeOperation): void {
+    const node = this.#node;
+    const done = (answer: Answer): void => this.#report({ kind: 'answer', id, answer });
+    switch (operation.kind) {
+      case 'snapshot':
+        node.takeSnapshot();
+        if (this.#takingSnapshot) this.#awaitingSnapshot.push(id);
+        else done({ kind: 'done' });
+        break;
+      case 'transfer':
+        node.transfer(operation.to, done);
+        break;
+      default: {
+        const membership = membershipAfter(operation, node.configuration);
+        node.configure(membership, operation.kind !== 'joinBlank', done);
+      }
+    }
+    this.#flushSoon();
+  }
+
+  #connect(peer: string, port: MessagePort, settings: LinkSettings): void {
+    const { seed, starts } = this.#task;
+    const name = `${this.#id}->${peer} ${starts}`;
     const link = this.#channels.get(peer)?.link ?? createLink(seed, name);
     const channel = new Channel(port, link, settings, this.#delays, nowUs);
     channel.ondrained = this.#flush;
@@ -175,27 +161,31 @@ class NodeThread {
   }
 
   #addClient(port: MessagePort): void {
-    const { id, seed } = this.#task;
-    const link = createLink(seed, `${id}->client ${this.#clients.length}`);
+    const link = createLink(this.#task.seed, `${this.#id}->client ${this.#clients.length}`);
     const channel = new Channel(port, link, PERFECT, this.#delays, nowUs);
     const results = new RecordWriter();
     const client: Client = {
       results,
       deliver: () => {
         const { leaderId } = this.#node.state.volatile;
-        channel.send(encodeResponse({ leaderId, results: results.take() }, crc32));
+        // Clients know servers by their addresses.
+        const leader = leaderId === null ? null : addressOf(leaderId);
+        channel.send(encodeResponse({ leaderId: leader, results: results.take() }, crc32));
       },
     };
     channel.onmessage = ({ data }) => {
       const request = decodeRequest(data, crc32);
       if (request === null) return;
-      if (request.kind === 'write') this.#node.write(client, request.batch, request.count);
-      else this.#node.read(client, request.batch, request.count);
+      const { batch, count } = request;
+      if (request.kind === 'write') this.#node.write(client, batch, count);
+      else this.#node.read(client, batch, count, request.mode);
       this.#flushSoon();
     };
     channel.ondrained = this.#flush;
     this.#clients.push(channel);
   }
+
+  // ---- Turns ------------------------------------------------------------------------------------
 
   /**
    * A turn ends when what had arrived on a port has been taken; then all that came of it goes out
@@ -212,8 +202,53 @@ class NodeThread {
     this.#flushing ??= setImmediate(this.#flush);
   }
 
+  #callLater(then: () => void): void {
+    const immediate = setImmediate(() => {
+      this.#later.delete(immediate);
+      then();
+      this.#flushSoon();
+    });
+    this.#later.add(immediate);
+  }
+
+  // ---- Reports ----------------------------------------------------------------------------------
+
   #report(report: Report): void {
     this.#task.control.postMessage(report);
+  }
+
+  /** After every step: what has changed, the parent is told. */
+  #observe(state: RaftState): void {
+    const { persistent, role, volatile } = state;
+    if (role !== this.#role) {
+      this.#role = role;
+      const { kind, reason } = role;
+      this.#report({ kind: 'role', role: kind, term: persistent.currentTerm, reason });
+    }
+    if (role.kind === 'leader') this.#observeMembership(state);
+    if (volatile.takingSnapshot !== this.#takingSnapshot) {
+      this.#takingSnapshot = volatile.takingSnapshot;
+      this.#report({ kind: 'snapshot', taking: volatile.takingSnapshot, atUs: nowUs() });
+      if (!volatile.takingSnapshot) this.#answerForSnapshot();
+    }
+  }
+
+  #observeMembership({ persistent, volatile }: RaftState): void {
+    const { configurations } = persistent.log;
+    const placed = configurations[configurations.length - 1] as PlacedConfiguration;
+    const isCommitted = placed.index <= volatile.commitIndex;
+    const before = this.#membership;
+    if (before?.placed === placed && before.isCommitted === isCommitted) return;
+    this.#membership = { placed, isCommitted };
+    const { configuration } = placed;
+    this.#report({ kind: 'membership', term: persistent.currentTerm, configuration, isCommitted });
+  }
+
+  #answerForSnapshot(): void {
+    for (const id of this.#awaitingSnapshot) {
+      this.#report({ kind: 'answer', id, answer: { kind: 'done' } });
+    }
+    this.#awaitingSnapshot = [];
   }
 
   #reportCounters(): void {
@@ -234,31 +269,13 @@ class NodeThread {
     this.#report({ kind: 'counters', counters });
   }
 
-  #status(digest: boolean): Status {
-    const { state } = this.#node;
-    // The audit asks for digests, and can afford to look at the whole log.
-    if (digest) checkState(state);
-    return {
-      id: state.id,
-      role: state.role.kind,
-      term: state.persistent.currentTerm,
-      leaderId: state.volatile.leaderId,
-      commitIndex: state.volatile.commitIndex,
-      lastApplied: state.volatile.lastApplied,
-      lastIndex: lastIndex(state.persistent.log),
-      executed: this.#kv.counters.executed,
-      digest: digest ? this.#kv.digest() : null,
-      contentDigest: digest ? this.#kv.contentDigest() : null,
-      heapBytes: process.memoryUsage().heapUsed,
-    };
-  }
-
   #stop(): void {
     this.#reportCounters();
     this.#node.stop();
     this.#delays.clear();
     if (this.#reporting !== null) clearInterval(this.#reporting);
     if (this.#flushing !== null) clearImmediate(this.#flushing);
+    for (const immediate of this.#later) clearImmediate(immediate);
     for (const channel of this.#clients) channel.close();
     this.#task.control.close();
     this.#done();

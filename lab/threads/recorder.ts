@@ -3,7 +3,7 @@
  * audit, which writes were acknowledged.
  */
 import { createHistogram, type RecordableHistogram } from 'node:perf_hooks';
-import { acknowledge } from '../acknowledged.ts';
+import { type Acknowledged, acknowledge } from '../acknowledged.ts';
 import type { TimelinePoint } from '../results.ts';
 import type { Completion } from '../workload.ts';
 
@@ -22,17 +22,24 @@ export type Measurement = {
   readonly failed: number;
   readonly unknown: number;
   readonly timeline: readonly TimelinePoint[] | null;
-  /** Per client, counted from 0: a byte per request number, 1 where a write was acknowledged. */
-  readonly acknowledged: readonly Uint8Array[];
+  readonly acknowledged: Acknowledged;
+  /** By client id, how many writes were issued and have ended, whichever way. */
+  readonly issued: ReadonlyMap<number, number>;
 };
 
 export const TIMELINE_BUCKET_MS = 50;
+
+/** Of a client that is counted from 0 and names its session itself. */
+export function clientIdOf(client: number): number {
+  return client + 1;
+}
 
 type Bucket = { completed: number; readonly latencies: RecordableHistogram };
 
 export class Recorder {
   readonly #latencies = createHistogram();
-  readonly #acknowledged: Uint8Array[];
+  readonly #acknowledged: Acknowledged = new Map();
+  readonly #issued = new Map<number, number>();
   readonly #buckets: Bucket[] | null;
   readonly #openLoop: boolean;
   #startUs = Number.POSITIVE_INFINITY;
@@ -41,9 +48,8 @@ export class Recorder {
   #failed = 0;
   #unknown = 0;
 
-  constructor(clients: number, withTimeline: boolean, openLoop: boolean) {
+  constructor(withTimeline: boolean, openLoop: boolean) {
     this.#openLoop = openLoop;
-    this.#acknowledged = Array.from({ length: clients }, () => new Uint8Array(1024));
     this.#buckets = withTimeline ? [] : null;
   }
 
@@ -54,10 +60,8 @@ export class Recorder {
   }
 
   record(completion: Completion): void {
-    const { kind, outcome, intendedUs, completedUs, client, requestNumber } = completion;
-    if (kind !== 'get' && outcome.kind === 'ok') {
-      acknowledge(this.#acknowledged, client, requestNumber);
-    }
+    const { kind, outcome, intendedUs, completedUs } = completion;
+    if (kind !== 'get') this.#noteWrite(completion);
     // A request due within the window counts whenever it ends, so that a stall at its end shows.
     const due = intendedUs >= this.#startUs && intendedUs < this.#endUs;
     if (outcome.kind === 'ok') {
@@ -70,6 +74,12 @@ export class Recorder {
       if (outcome.kind === 'fail') this.#failed++;
       else this.#unknown++;
     }
+  }
+
+  #noteWrite({ client, outcome, requestNumber }: Completion): void {
+    const clientId = clientIdOf(client);
+    this.#issued.set(clientId, (this.#issued.get(clientId) ?? 0) + 1);
+    if (outcome.kind === 'ok') acknowledge(this.#acknowledged, clientId, requestNumber);
   }
 
   measurement(): Measurement {
@@ -86,6 +96,7 @@ export class Recorder {
       unknown: this.#unknown,
       timeline: this.#timeline(),
       acknowledged: this.#acknowledged,
+      issued: this.#issued,
     };
   }
 

@@ -9,10 +9,11 @@ import type { Verdict } from '../audit.ts';
 import type { Metrics, Row } from '../results.ts';
 import type { Cell } from '../sweep/cells.ts';
 import { type CellFactors, rangeOf } from '../sweep/factors.ts';
-import { closeThreads, ThreadCluster } from './cluster.ts';
+import { ThreadCluster } from './cluster.ts';
 import type { LoadOrder, LoadReport, LoadTask } from './load-worker.ts';
 import { Nemesis, randomFaults } from './nemesis.ts';
-import type { Counters } from './node-worker.ts';
+import type { Counters } from './node-orders.ts';
+import { closeThreads } from './pool.ts';
 import type { Measurement } from './recorder.ts';
 import { Reports, START_LIMIT_MS } from './reports.ts';
 import { auditAtRest, REST_LIMIT_MS } from './rest.ts';
@@ -42,14 +43,15 @@ export async function runCell(cell: Cell, options: { signal: AbortSignal }): Pro
   try {
     cluster.start();
     const trialRun = await measure(cell, cluster, nemesis, options.signal);
-    const { acknowledged, timeline } = trialRun.measurement;
-    const verdict = await auditAtRest(cluster, acknowledged, options.signal);
+    const { timeline } = trialRun.measurement;
+    const verdict = await auditAtRest(cluster, trialRun.measurement, options.signal);
     return {
       factors,
       trial,
       seed,
       metrics: metricsOf(trialRun, verdict),
       audit: verdict.audit,
+      auditedBy: verdict.auditedBy,
       ...(timeline === null
         ? {}
         : { timeline: { bucketMs: 50, points: timeline, bands: nemesis.bands } }),
@@ -139,6 +141,20 @@ export function settingsOf(factors: CellFactors): Settings {
     windowMessages: factors.window,
     batchEntries: factors.batch,
     batchBytes: BATCH_BYTES,
+    windowBytes: factors.windowBytes,
+    uncommittedBytes: factors.uncommittedBytes,
+    snapshotEntries: factors.snapshotEntries,
+    snapshotBytes: factors.snapshotBytes,
+    keptEntries: factors.keptEntries,
+    keptBytes: factors.keptBytes,
+    chunkBytes: factors.chunkBytes,
+    // Where others may elect a leader at any time, no lease holds (§6.4.1).
+    clockDriftPpm: factors.stickiness ? factors.clockDriftPpm : null,
+    catchUpTimeoutMs: factors.catchUpTimeoutMs,
+    adaptiveTimeout:
+      factors.adaptiveTimeout === null
+        ? null
+        : { floorMs: factors.adaptiveFloorMs, factor: factors.adaptiveTimeout },
   };
 }
 

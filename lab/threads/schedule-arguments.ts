@@ -16,7 +16,9 @@ export type Request =
 const ABOUT =
   'Runs a schedule file of the simulator on worker threads, in real time and best effort.\n\n' +
   "Disks, clocks and clients' links have no faults here: an action on a disk or a clock is not " +
-  'done and counted as such, and suspend is as pause. At the end all is healed.';
+  'done and counted as such, but for wipe, and suspend is as pause. Changes of membership, ' +
+  'transfers and snapshots are asked for until they are done or four seconds have passed. At the ' +
+  'end all is healed.';
 
 const EXAMPLES = `
 Examples:

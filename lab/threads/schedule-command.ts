@@ -11,7 +11,7 @@ import { EXIT_INTERRUPTED } from '../sweep/interruption.ts';
 import { makeWritable, outputDirectory, shownPath } from '../sweep/output-directory.ts';
 import type { OwnContext } from '../sweep/own-commands.ts';
 import { messageOf, mistake, oneLine } from '../sweep/user-error.ts';
-import { closeThreads } from './cluster.ts';
+import { closeThreads } from './pool.ts';
 import { parseArguments, type Request } from './schedule-arguments.ts';
 import { runSchedule } from './schedule-run.ts';
 import { complaintsOf, documentOf, type Outcome, outcomeText } from './schedule-text.ts';

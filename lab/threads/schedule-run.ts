@@ -9,6 +9,7 @@ import type { HistoryOperation } from '../history.ts';
 import type { Schedule } from '../schedule.ts';
 import { ThreadCluster } from './cluster.ts';
 import { type Injection, Nemesis } from './nemesis.ts';
+import { clientIdOf } from './recorder.ts';
 import { Reports, START_LIMIT_MS } from './reports.ts';
 import { auditAtRest, REST_LIMIT_MS } from './rest.ts';
 import type { ScheduleOrder, ScheduleReport, ScheduleTask } from './schedule-worker.ts';
@@ -17,6 +18,8 @@ export type ScheduleRun = {
   /** Every fault of the schedule, and what became of it. */
   readonly injections: readonly Injection[];
   readonly history: readonly HistoryOperation[];
+  /** Stale reads that were answered: they promise nothing, and are in no history. */
+  readonly staleReads: number;
   /** After the first leader, until the end of the first phase. */
   readonly leaderChanges: number;
   readonly verdict: Verdict;
@@ -26,8 +29,10 @@ const SCHEDULE_WORKER = new URL('./schedule-worker.ts', import.meta.url);
 
 /** Rejects if it was aborted, or if the cluster itself failed; a failed audit is a result. */
 export async function runSchedule(schedule: Schedule, signal: AbortSignal): Promise<ScheduleRun> {
-  const { nodes, settings, batchCommands, link, seed } = schedule;
-  const cluster = new ThreadCluster({ nodes, settings, batchCommands, link, seed });
+  const { nodes, spares, settings, batchCommands, link, seed } = schedule;
+  const { sessionsMax } = schedule.clients;
+  const options = { nodes, spares, settings, batchCommands, sessionsMax, link, seed };
+  const cluster = new ThreadCluster(options);
   const nemesis = new Nemesis(cluster);
   try {
     const reports = await start(cluster, schedule, signal);
@@ -37,13 +42,28 @@ export async function runSchedule(schedule: Schedule, signal: AbortSignal): Prom
     const leaderChanges = Math.max(0, cluster.leaderChanges.length - 1);
     await nemesis.heal();
     const limitMs = schedule.clients.requestTimeoutMs + REST_LIMIT_MS;
-    const { history, acknowledged } = await reports.wait('drained', limitMs, cluster, signal);
-    const verdict = await auditAtRest(cluster, acknowledged, signal);
-    return { injections: nemesis.injections, history, leaderChanges, verdict };
+    const drained = await reports.wait('drained', limitMs, cluster, signal);
+    const { history, acknowledged, staleReads } = drained;
+    const issued = issuedOf(schedule, history);
+    const verdict = await auditAtRest(cluster, { acknowledged, issued }, signal);
+    return { injections: nemesis.injections, history, staleReads, leaderChanges, verdict };
   } finally {
     await nemesis.heal();
     await cluster.stop();
   }
+}
+
+/** The history does not say by which id a registered client asked. */
+function issuedOf(
+  { clients }: Schedule,
+  history: readonly HistoryOperation[],
+): ReadonlyMap<number, number> {
+  const issued = new Map<number, number>();
+  if (clients.registered) return issued;
+  for (const { client } of history) {
+    issued.set(clientIdOf(client), (issued.get(clientIdOf(client)) ?? 0) + 1);
+  }
+  return issued;
 }
 
 /** Time counts from when all threads run, so that the first leader is elected within it. */
@@ -58,6 +78,6 @@ async function start(
   cluster.startClients<ScheduleReport>(SCHEDULE_WORKER, task, hear, [], clients.count);
   await reports.wait('ready', START_LIMIT_MS, cluster, signal);
   cluster.start();
-  await cluster.status(false);
+  await cluster.status();
   return reports;
 }

@@ -1,6 +1,7 @@
 /** What a schedule has come to on threads: in words for a terminal, and as data for `--json`. */
 
 import { type LinkSettings, PERFECT } from '../../src/transport/link.ts';
+import type { AuditedBy, Verdict } from '../audit.ts';
 import type { Fault } from '../faults.ts';
 import type { Linearizability } from '../linearizability.ts';
 import { explain } from '../report/history-words.ts';
@@ -29,6 +30,8 @@ export type ScheduleDocument = {
     /** Their time or their condition did not come. */
     readonly notDue: number;
     readonly foundNothing: number;
+    /** Operations that the cluster was asked for and has not carried out. */
+    readonly refused: number;
     /** By kind, what this host cannot do. */
     readonly impossible: Readonly<Partial<Record<Fault['kind'], number>>>;
   };
@@ -37,16 +40,20 @@ export type ScheduleDocument = {
     readonly fail: number;
     readonly unknown: number;
     readonly notCalled: number;
+    /** Answered, and no part of the history. */
+    readonly staleReads: number;
   };
   readonly leaderChanges: number;
   /** `ok` or what does not hold. */
   readonly audit: string;
+  readonly auditedBy: AuditedBy;
   readonly linearizability: Linearizability['verdict'];
   readonly wallMs: number;
 };
 
 export function documentOf({ schedule, run, linearizability, wallMs }: Outcome): ScheduleDocument {
-  const { history, injections, leaderChanges, verdict } = run;
+  const { history, injections, leaderChanges, staleReads, verdict } = run;
+  const judged = schedule.operations.filter(({ read }) => read !== 'stale').length;
   const having = (fate: Fate): number => injections.filter((each) => each.fate === fate).length;
   const ended = (outcome: string): number =>
     history.filter((each) => each.outcome === outcome).length;
@@ -60,16 +67,19 @@ export function documentOf({ schedule, run, linearizability, wallMs }: Outcome):
       done: having('done'),
       notDue: having('waiting'),
       foundNothing: having('nothing'),
+      refused: having('refused'),
       impossible: impossibleKinds(run),
     },
     operations: {
       ok: ended('ok'),
       fail: ended('fail'),
       unknown: ended('unknown'),
-      notCalled: schedule.operations.length - history.length,
+      notCalled: judged - history.length,
+      staleReads,
     },
     leaderChanges,
     audit: verdict.audit,
+    auditedBy: verdict.auditedBy,
     linearizability: linearizability.verdict,
     wallMs: Math.round(wallMs),
   };
@@ -97,8 +107,8 @@ function impossibleKinds({ injections }: ScheduleRun): Partial<Record<Fault['kin
 }
 
 export function outcomeText(outcome: Outcome, columns: number): string[] {
-  const { schedule, linearizability } = outcome;
-  const { operations, leaderChanges, audit, wallMs, ...document } = documentOf(outcome);
+  const { schedule, run, linearizability } = outcome;
+  const { operations, leaderChanges, wallMs, ...document } = documentOf(outcome);
   const { name, nodes, durationMs } = schedule;
   const labels: readonly (readonly [string, string])[] = [
     ['schedule', `${name}: ${several(nodes, 'node')} for ${seconds(durationMs)}, on threads`],
@@ -109,10 +119,11 @@ export function outcomeText(outcome: Outcome, columns: number): string[] {
     [
       'operations',
       `${count(operations.ok)} ok, ${count(operations.fail)} failed, ` +
-        `${count(operations.unknown)} unknown, ${count(operations.notCalled)} not called`,
+        `${count(operations.unknown)} unknown, ${count(operations.notCalled)} not called` +
+        (operations.staleReads > 0 ? `, ${several(operations.staleReads, 'stale read')}` : ''),
     ],
     ['leader', several(leaderChanges, 'change')],
-    ['audit', audit],
+    ['audit', auditText(run.verdict)],
     ['history', linearizabilityText(linearizability)],
     ['wall time', seconds(wallMs)],
   ];
@@ -126,10 +137,15 @@ function faultsText({ scheduled, done, ...others }: ScheduleDocument['faults']):
   const parts = [
     `${count(done)} of ${count(scheduled)} done`,
     ...(impossible > 0 ? [`${count(impossible)} not possible on this host (${named})`] : []),
+    ...(others.refused > 0 ? [`${count(others.refused)} refused by the cluster`] : []),
     ...(others.foundNothing > 0 ? [`${count(others.foundNothing)} found nothing to strike`] : []),
     ...(others.notDue > 0 ? [`${count(others.notDue)} never came due`] : []),
   ];
   return parts.join('; ');
+}
+
+function auditText({ audit, auditedBy }: Verdict): string {
+  return auditedBy === 'log' ? audit : `${audit} (logs were compacted: by counts)`;
 }
 
 function linearizabilityText(result: Linearizability): string {

@@ -3,11 +3,13 @@
  * keeps the history.
  */
 import type { MessagePort } from 'node:worker_threads';
+import type { Acknowledged } from '../acknowledged.ts';
 import type { HistoryOperation } from '../history.ts';
 import type { Schedule, ScheduledOperation } from '../schedule.ts';
 import { ScheduledClients } from '../scheduled-clients.ts';
 import { ClientThread } from './client-thread.ts';
 import type { ClientOrder } from './load-worker.ts';
+import { clientIdOf } from './recorder.ts';
 
 export type ScheduleTask = Pick<Schedule, 'clients' | 'durationMs' | 'operations' | 'seed'>;
 
@@ -26,8 +28,8 @@ export type ScheduleReport =
   | {
       readonly kind: 'drained';
       readonly history: readonly HistoryOperation[];
-      /** Per client: a byte per request number, 1 where a write was acknowledged. */
-      readonly acknowledged: readonly Uint8Array[];
+      readonly acknowledged: Acknowledged;
+      readonly staleReads: number;
     };
 
 export default function runSchedule(task: ScheduleTask & { control: MessagePort }): Promise<void> {
@@ -56,9 +58,10 @@ class ScheduleThread {
     this.#control = control;
     this.#done = done;
     const { clients, operations, seed } = task;
-    const { count, requestTimeoutMs, retryMs } = clients;
+    const { count, registered, requestTimeoutMs, retryMs } = clients;
     this.#threads = Array.from({ length: count }, (_, i) => {
-      const settings = { clients: 1, firstClientId: i + 1, requestTimeoutMs, retryMs };
+      const firstClientId = clientIdOf(i);
+      const settings = { clients: 1, firstClientId, registered, requestTimeoutMs, retryMs };
       return new ClientThread(settings, seed, () => this.#finishIfDrained());
     });
     const nowNs = (): number => Number(process.hrtime.bigint() - this.#originNs);
@@ -113,8 +116,8 @@ class ScheduleThread {
   #finishIfDrained(): void {
     if (!this.#draining || this.#clients.pending > 0) return;
     this.#draining = false;
-    const { history, acknowledged } = this.#clients;
-    this.#report({ kind: 'drained', history, acknowledged });
+    const { history, acknowledged, staleReads } = this.#clients;
+    this.#report({ kind: 'drained', history, acknowledged, staleReads });
   }
 
   #stop(): void {

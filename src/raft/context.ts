@@ -12,6 +12,7 @@ import type {
   NodeId,
   PersistChange,
   RaftState,
+  Refusal,
   Term,
 } from './types.ts';
 
@@ -29,6 +30,11 @@ export function answer(context: Context, id: number, content: Answer): void {
   context.effects.push({ kind: 'answer', id, answer: content });
 }
 
+export function reject(context: Context, id: number, reason: Refusal): void {
+  const { leaderId } = context.state.volatile;
+  answer(context, id, { kind: 'rejected', reason, leaderId });
+}
+
 /** §3.4, figure 3.1: term and vote are "updated on stable storage before responding to RPCs". */
 export function saveTermAndVote(context: Context, term: Term, votedFor: NodeId | null): void {
   const { persistent } = context.state;
@@ -38,6 +44,7 @@ export function saveTermAndVote(context: Context, term: Term, votedFor: NodeId |
     termAndVote: { currentTerm: term, votedFor },
     truncateFrom: null,
     entries: [],
+    compactTo: null,
   });
 }
 
@@ -59,7 +66,28 @@ export function saveEntries(
     volatile.persistedIndex = Math.min(volatile.persistedIndex, truncateFrom - 1);
   }
   log.append(persistent.log, entries);
-  persist(context, { termAndVote: null, truncateFrom, entries });
+  persist(context, { termAndVote: null, truncateFrom, entries, compactTo: null });
+}
+
+/**
+ * Removes the log up to `index`, and all of it if it holds another entry there; what it stands for
+ * is in a snapshot that is durable. O(entries kept).
+ */
+export function saveCompaction(context: Context, index: Index, term: Term): void {
+  const { persistent, volatile } = context.state;
+  log.compactTo(persistent.log, index, term);
+  const last = log.lastIndex(persistent.log);
+  for (const pending of volatile.pendingPersists) {
+    pending.lastIndex = Math.min(pending.lastIndex, last);
+  }
+  const covered = Math.max(volatile.persistedIndex, index);
+  volatile.persistedIndex = Math.min(covered, last);
+  persist(context, {
+    termAndVote: null,
+    truncateFrom: null,
+    entries: [],
+    compactTo: { index, term },
+  });
 }
 
 function persist(context: Context, change: PersistChange): void {
@@ -84,10 +112,16 @@ export function markPersisted(state: RaftState, sequence: number): boolean {
   return volatile.persistedIndex > before;
 }
 
-/** Moves commitIndex and hands the newly committed entries to the state machine. */
+/**
+ * Moves commitIndex and hands the newly committed entries to the state machine. O(these entries).
+ */
 export function commitTo(context: Context, index: Index): void {
-  const { persistent, volatile } = context.state;
+  const { persistent, volatile, role } = context.state;
   const entries = log.slice(persistent.log, volatile.commitIndex + 1, index);
   volatile.commitIndex = index;
+  let bytes = 0;
+  for (const entry of entries) bytes += log.entryBytes(entry);
+  volatile.bytesSinceSnapshot += bytes;
+  if (role.kind === 'leader') role.uncommittedBytes -= bytes;
   context.effects.push({ kind: 'apply', entries });
 }

@@ -8,52 +8,68 @@ import {
   becomeFollower,
   becomeLeader,
   becomePreCandidate,
+  electionTimeoutUs,
   minimumElectionTimeoutUs,
   resetElectionTimer,
 } from './roles.ts';
 import type {
   LeaderRole,
   NodeId,
+  PlacedConfiguration,
   PreVote,
   PreVoteResponse,
   RaftState,
   RequestVote,
   RequestVoteResponse,
+  TimeoutNow,
 } from './types.ts';
 
 /** The election timeout has passed without a leader or a result. */
 export function onElectionTimeout(context: Context): void {
   const { state } = context;
   if (state.settings.preVote) startPreVote(context);
-  else startElection(context, 'election timeout');
+  else startElection(context, 'election timeout', false);
 }
 
 function startPreVote(context: Context): void {
   becomePreCandidate(context, 'election timeout');
-  requestVotes(context, 'PreVote');
+  for (const to of votersToAsk(context.state)) {
+    send(context, { kind: 'PreVote', ...candidacy(context.state), to });
+  }
   countPreVotes(context);
 }
 
-export function startElection(context: Context, reason: string): void {
+/** With `leadershipTransfer`, the leader has asked for it, and voters do not shield it (§4.2.3). */
+function startElection(context: Context, reason: string, leadershipTransfer: boolean): void {
   becomeCandidate(context, reason);
-  requestVotes(context, 'RequestVote');
+  for (const to of votersToAsk(context.state)) {
+    send(context, { kind: 'RequestVote', ...candidacy(context.state), to, leadershipTransfer });
+  }
   countVotes(context);
 }
 
-function requestVotes(context: Context, kind: 'PreVote' | 'RequestVote'): void {
-  const { id, persistent } = context.state;
-  const { voters, outgoing } = log.latestConfiguration(persistent.log);
-  for (const to of new Set([...voters, ...outgoing])) {
-    if (to === id) continue;
-    send(context, {
-      kind,
-      from: id,
-      to,
-      term: persistent.currentTerm,
-      lastLogIndex: log.lastIndex(persistent.log),
-      lastLogTerm: log.lastTerm(persistent.log),
-    });
-  }
+function votersToAsk({ id, persistent }: RaftState): NodeId[] {
+  const { outgoing, voters } = log.latestConfiguration(persistent.log);
+  return [...new Set([...voters, ...outgoing])].filter((voter) => voter !== id);
+}
+
+function candidacy({
+  id,
+  persistent,
+}: RaftState): Pick<PreVote, 'from' | 'term' | 'lastLogIndex' | 'lastLogTerm'> {
+  return {
+    from: id,
+    term: persistent.currentTerm,
+    lastLogIndex: log.lastIndex(persistent.log),
+    lastLogTerm: log.lastTerm(persistent.log),
+  };
+}
+
+/** §3.10: "this causes the target server to start an election immediately". */
+export function handleTimeoutNow(context: Context, message: TimeoutNow): void {
+  const { state } = context;
+  if (state.role.kind === 'leader' || !mayCampaign(state)) return;
+  startElection(context, `${message.from} hands over`, true);
 }
 
 /**
@@ -64,8 +80,8 @@ function requestVotes(context: Context, kind: 'PreVote' | 'RequestVote'): void {
 export function withholdsVotes(state: RaftState, nowUs: number): boolean {
   if (!state.settings.leaderStickiness) return false;
   if (state.role.kind === 'leader') return true;
-  const { leaderId, leaderHeardUs } = state.volatile;
-  return leaderId !== null && nowUs - leaderHeardUs < minimumElectionTimeoutUs(state);
+  // Whether it is known who leads by now does not matter: leases count on this (§6.4.1).
+  return nowUs - state.volatile.leaderHeardUs < minimumElectionTimeoutUs(state);
 }
 
 /** §9.6: would this server vote for the sender, if it began the next term now? Promises nothing. */
@@ -98,7 +114,7 @@ function countPreVotes(context: Context): void {
   const { role, persistent } = context.state;
   if (role.kind !== 'preCandidate') return;
   const result = voteResult(log.latestConfiguration(persistent.log), role.votes);
-  if (result === 'won') startElection(context, 'pre-vote won');
+  if (result === 'won') startElection(context, 'pre-vote won', false);
   else if (result === 'lost') {
     becomeFollower(context, persistent.currentTerm, null, 'pre-vote lost');
   }
@@ -108,9 +124,13 @@ function countPreVotes(context: Context): void {
 export function handleRequestVote(context: Context, message: RequestVote): void {
   const { state } = context;
   const { persistent } = state;
-  const free = persistent.votedFor === null || persistent.votedFor === message.from;
-  const voteGranted =
-    free && log.isUpToDate(persistent.log, message.lastLogTerm, message.lastLogIndex);
+  const again = persistent.votedFor === message.from;
+  const free = again || persistent.votedFor === null;
+  // A server may have come to this term by another message, with its vote free and a leader of an
+  // earlier term heard from a moment ago, which may hold a lease (§6.4.1).
+  const mayVote = again || message.leadershipTransfer || !withholdsVotes(state, context.nowUs);
+  const isUpToDate = log.isUpToDate(persistent.log, message.lastLogTerm, message.lastLogIndex);
+  const voteGranted = mayVote && free && isUpToDate;
   if (voteGranted) {
     if (persistent.votedFor === null) {
       saveTermAndVote(context, persistent.currentTerm, message.from);
@@ -162,12 +182,21 @@ export function checkQuorum(context: Context, leader: LeaderRole): void {
     heard[progress.id] = progress.active;
     progress.active = false;
   }
-  leader.quorumDeadlineUs = nowUs + minimumElectionTimeoutUs(state);
+  leader.quorumDeadlineUs = nowUs + electionTimeoutUs(state)[0];
   if (voteResult(log.latestConfiguration(state.persistent.log), heard) === 'won') return;
   becomeFollower(context, state.persistent.currentTerm, null, 'no quorum heard from');
 }
 
-/** Does this server start elections? Learners and strangers do not. */
-export function mayCampaign(state: RaftState): boolean {
-  return isVoter(log.latestConfiguration(state.persistent.log), state.id);
+/**
+ * Does this server start elections? Learners and strangers do not. One that is being removed does
+ * until that has committed as far as it knows: "it might still be needed" (§4.2.2, figure 4.6).
+ */
+export function mayCampaign({ id, persistent, volatile }: RaftState): boolean {
+  const { configurations } = persistent.log;
+  for (let i = configurations.length - 1; i >= 0; i--) {
+    const placed = configurations[i] as PlacedConfiguration;
+    if (isVoter(placed.configuration, id)) return true;
+    if (placed.index <= volatile.commitIndex) return false;
+  }
+  return false;
 }

@@ -4,8 +4,8 @@
  * is the lab's.)
  */
 import { describeInput, describeState } from './describe.ts';
-import { lastIndex, latestConfiguration, termAt } from './log.ts';
-import type { Effect, Index, Input, NodeId, RaftState, Role, Term } from './types.ts';
+import { configurationAt, lastIndex, termAt } from './log.ts';
+import type { Effect, Index, Input, Message, NodeId, RaftState, Role, Term } from './types.ts';
 
 /** A server that breaks its own rules must stop rather than go on: it may have made a promise. */
 export class InvariantViolation extends Error {
@@ -27,6 +27,7 @@ export type Summary = {
   readonly lastApplied: Index;
   readonly lastIndex: Index;
   readonly role: Role['kind'];
+  readonly leaderId: NodeId | null;
   readonly persistSequence: number;
 };
 
@@ -39,6 +40,7 @@ export function summarize(state: RaftState): Summary {
     lastApplied: volatile.lastApplied,
     lastIndex: lastIndex(persistent.log),
     role: state.role.kind,
+    leaderId: volatile.leaderId,
     persistSequence: volatile.persistSequence,
   };
 }
@@ -65,13 +67,18 @@ export function checkStep(
   hold(volatile.lastApplied >= before.lastApplied, 'lastApplied never falls (§3.5)');
   hold(volatile.lastApplied <= volatile.commitIndex, 'only committed entries are applied (§3.5)');
   hold(volatile.persistedIndex <= last, 'persistedIndex lies within the log');
+  const snapshotIndex = persistent.snapshot?.index ?? 0;
+  hold(persistent.log.baseIndex <= snapshotIndex, 'what is removed is in a snapshot (§5.1)');
+  hold(snapshotIndex <= volatile.commitIndex, 'snapshots are of committed entries (§5.1)');
   if (before.role === 'leader' && role.kind === 'leader') {
     hold(sameTerm, 'a leader keeps its term');
     hold(last >= before.lastIndex, 'Leader Append-Only (§3.6, figure 3.2)');
   }
   if (before.role === 'leader' && role.kind !== 'leader') {
-    const byMessage = input.kind === 'message' && input.message.term === before.currentTerm;
-    hold(!byMessage, 'Election Safety (§3.4): two leaders in one term');
+    const { message } = input.kind === 'message' ? input : { message: null };
+    const orders = message?.kind === 'AppendEntries' || message?.kind === 'InstallSnapshot';
+    const byRival = orders && message.term === before.currentTerm;
+    hold(!byRival, 'Election Safety (§3.4): two leaders in one term');
   }
   checkRole(state, hold);
   checkEffects(before, effects, state, hold);
@@ -90,7 +97,15 @@ function checkRole(state: RaftState, hold: (holds: boolean, what: string) => voi
     hold(progress.matchIndex < progress.nextIndex, 'matchIndex < nextIndex (§3.5)');
     hold(progress.nextIndex <= last + 1, 'nextIndex lies within the log or just behind it');
     hold(progress.inflight.length <= state.settings.windowMessages, 'the window is kept (§10.2)');
+    hold(progress.inflightBytes >= 0, 'bytes in flight are counted once');
+    const sending = progress.snapshot !== null;
+    hold(sending === (progress.state === 'snapshot'), 'who is sent a snapshot is in that state');
   }
+  hold(role.uncommittedBytes >= 0, 'bytes that are not committed are counted once');
+  if (volatile.commitIndex < role.termStartIndex) return;
+  const { configurations } = persistent.log;
+  const secondLast = configurations[configurations.length - 2]?.index ?? 0;
+  hold(secondLast <= volatile.commitIndex, 'one change of membership at a time (§4.1)');
 }
 
 /**
@@ -111,9 +126,9 @@ function checkEffects(
     if (effect.kind === 'persist') {
       sequence++;
       hold(effect.sequence === sequence, 'persists are numbered in order');
-      const { termAndVote, truncateFrom, entries } = effect.change;
+      const { compactTo, entries, termAndVote, truncateFrom } = effect.change;
       if (termAndVote !== null) termAndVoteSaved = true;
-      if (truncateFrom !== null || entries.length > 0) entriesSaved = true;
+      if (truncateFrom !== null || entries.length > 0 || compactTo !== null) entriesSaved = true;
       if (truncateFrom !== null) {
         hold(truncateFrom > before.commitIndex, 'committed entries are never removed (§3.5)');
       }
@@ -124,14 +139,22 @@ function checkEffects(
         'messages carry the current term (§3.3)',
       );
       const { message, after } = effect;
-      if (message.kind !== 'AppendEntriesResponse' || !message.success) continue;
+      const vouched = vouchedFor(message);
+      if (vouched === null) continue;
       hold(entriesSaved, 'entries are persisted before acknowledged (§3.8)');
-      const durableOrWaits = message.matchIndex <= volatile.persistedIndex || after === 'log';
+      const durableOrWaits = vouched <= volatile.persistedIndex || after === 'log';
       hold(durableOrWaits, 'an acknowledgement waits for the log it vouches for (§3.8)');
     }
   }
   hold(termAndVoteSaved, 'a changed term or vote is persisted (§3.8)');
   hold(entriesSaved, 'a changed log is persisted (§3.8)');
+}
+
+/** Up to where a message says that its sender's log is durable; `null` if it says nothing of it. */
+function vouchedFor(message: Message): Index | null {
+  if (message.kind === 'AppendEntriesResponse') return message.success ? message.matchIndex : null;
+  if (message.kind !== 'InstallSnapshotResponse') return null;
+  return message.status === 'installed' ? message.index : null;
 }
 
 /** What must hold of the state by itself, in O(log). Throws InvariantViolation. */
@@ -147,7 +170,8 @@ export function checkState(state: RaftState): void {
     violated('no entry is of a later term than the current one', null, state);
   }
   const inForce = log.entries.findLast((entry) => entry.kind === 'configuration');
-  if (inForce?.kind === 'configuration' && inForce.configuration !== latestConfiguration(log)) {
+  const latest = configurationAt(log, lastIndex(log)).index;
+  if (inForce !== undefined && inForce.index > latest) {
     violated('the latest configuration in the log is in force (§4.1)', null, state);
   }
   if (termAt(log, state.volatile.commitIndex) === undefined) {

@@ -2,19 +2,25 @@
  * The replicated log in memory: entries after a base, and the configurations among them. Everything
  * here is O(1) in the length of the log but for slices and cuts, which cost what they touch.
  */
-import type { Configuration, Entry, Index, Log, Term } from './types.ts';
+import type { Configuration, Entry, Index, Log, PlacedConfiguration, Term } from './types.ts';
 
 /** Fixed costs of an entry beside its command, counted against `batchBytes`. */
 const ENTRY_OVERHEAD_BYTES = 16;
 
-export function createLog(configuration: Configuration, entries: readonly Entry[] = []): Log {
-  const log: Log = {
-    baseIndex: 0,
-    baseTerm: 0,
-    entries: [],
-    configurations: [{ index: 0, configuration }],
-  };
-  append(log, entries);
+/** The part of a log that disks keep. */
+export type LogContent = { baseIndex: Index; baseTerm: Term; readonly entries: Entry[] };
+
+/**
+ * A log with this content; `configuration` is the one that holds at the latest snapshot, or before
+ * the first entry.
+ */
+export function createLog(
+  configuration: PlacedConfiguration,
+  content: LogContent = { baseIndex: 0, baseTerm: 0, entries: [] },
+): Log {
+  const { baseIndex, baseTerm } = content;
+  const log: Log = { baseIndex, baseTerm, entries: [], configurations: [configuration] };
+  append(log, content.entries);
   return log;
 }
 
@@ -65,7 +71,8 @@ export function batchFrom(log: Log, from: Index, entriesMax: number, bytesMax: n
 export function append(log: Log, entries: readonly Entry[]): void {
   for (const entry of entries) {
     log.entries.push(entry);
-    if (entry.kind === 'configuration') {
+    // Those up to the snapshot's are older than the one it brings.
+    if (entry.kind === 'configuration' && entry.index > (log.configurations[0]?.index ?? 0)) {
       log.configurations.push({ index: entry.index, configuration: entry.configuration });
     }
   }
@@ -77,6 +84,25 @@ export function truncateFrom(log: Log, index: Index): void {
   while (log.configurations.length > 1 && (log.configurations.at(-1)?.index ?? 0) >= index) {
     log.configurations.pop();
   }
+}
+
+/**
+ * Removes the entries up to `index`, which becomes the base; all of them if the entry there is of
+ * another term, or if there is none (figure 5.3, steps 6 and 7). O(entries kept).
+ */
+export function compactTo(content: LogContent, index: Index, term: Term): void {
+  if (index <= content.baseIndex) return;
+  const held = content.entries[index - content.baseIndex - 1]?.term === term;
+  content.entries.splice(0, held ? index - content.baseIndex : content.entries.length);
+  content.baseIndex = index;
+  content.baseTerm = term;
+}
+
+/** The configuration in force after entry `index`, which lies at the latest snapshot or behind. */
+export function configurationAt(log: Log, index: Index): PlacedConfiguration {
+  const placed = log.configurations.findLast((candidate) => candidate.index <= index);
+  if (placed === undefined) throw new Error(`no configuration is known at entry ${index}`);
+  return placed;
 }
 
 /** §4.1: a server uses the latest configuration in its log, whether or not it is committed. */
@@ -94,6 +120,15 @@ export function lastPossibleMatch(log: Log, index: Index, term: Term): Index {
   let candidate = Math.min(index, lastIndex(log));
   while (candidate > log.baseIndex && (termAt(log, candidate) ?? 0) > term) candidate--;
   return candidate;
+}
+
+/** Bytes of the entries from `from` on. O(these entries). */
+export function bytesFrom(log: Log, from: Index): number {
+  let bytes = 0;
+  for (let at = from - log.baseIndex - 1; at < log.entries.length; at++) {
+    bytes += entryBytes(log.entries[at] as Entry);
+  }
+  return bytes;
 }
 
 export function entryBytes(entry: Entry): number {

@@ -2,10 +2,11 @@
  * A leader's view of one follower, and every way it changes (§3.5, §10.2.2; the states are etcd's).
  *
  *   probe ──(a message matched)──> replicate
- *     ^                               │
- *     └────────(one was refused)──────┘
+ *     ^ │                           │    ^
+ *     │ └──(entries are gone)──> snapshot ──(it is installed)
+ *     └────────(one was refused)────┘
  */
-import type { Index, NodeId, Progress } from './types.ts';
+import type { Index, NodeId, Progress, Settings } from './types.ts';
 
 /** §3.5: "it initializes all nextIndex values to the index just after the last one in its log". */
 export function createProgress(id: NodeId, lastLogIndex: Index): Progress {
@@ -15,28 +16,43 @@ export function createProgress(id: NodeId, lastLogIndex: Index): Progress {
     matchIndex: 0,
     nextIndex: lastLogIndex + 1,
     inflight: [],
+    inflightBytes: 0,
     probing: false,
     attempt: 0,
     active: true,
     readRound: 0,
+    heardSentUs: -1,
+    roundTripUs: 0,
+    roundTripVariationUs: 0,
+    snapshot: null,
   };
 }
 
-/** May entries be sent now? */
-export function mayAppend(progress: Progress, windowMessages: number): boolean {
-  if (progress.state === 'probe') return !progress.probing;
-  return progress.inflight.length < windowMessages;
+/** May entries be sent now? A window that is empty takes a message of any size. */
+export function mayAppend(progress: Progress, settings: Settings): boolean {
+  switch (progress.state) {
+    case 'probe':
+      return !progress.probing;
+    case 'replicate':
+      return (
+        progress.inflight.length < settings.windowMessages &&
+        (progress.inflightBytes < settings.windowBytes || progress.inflight.length === 0)
+      );
+    case 'snapshot':
+      return false;
+  }
 }
 
-/** An AppendEntries whose last entry is `lastSent` has left. */
-export function onSent(progress: Progress, lastSent: Index): void {
+/** An AppendEntries whose last entry is `lastIndex` has left, with so many bytes of entries. */
+export function onSent(progress: Progress, lastIndex: Index, bytes: number): void {
   if (progress.state === 'probe') {
     progress.probing = true;
     return;
   }
   // Optimistic: the next message follows on without waiting for this one's response.
-  progress.nextIndex = lastSent + 1;
-  progress.inflight.push(lastSent);
+  progress.nextIndex = lastIndex + 1;
+  progress.inflight.push({ lastIndex, bytes });
+  progress.inflightBytes += bytes;
 }
 
 /** A heartbeat is due: a probe that got no response may be repeated. */
@@ -44,25 +60,48 @@ export function onHeartbeat(progress: Progress): void {
   progress.probing = false;
 }
 
+/** It has answered a message of this term that was sent at `sentUs`. RFC 6298, section 2. */
+export function onHeard(progress: Progress, sentUs: number, nowUs: number): void {
+  progress.active = true;
+  // What was overtaken says nothing new of lease or round trip.
+  if (sentUs <= progress.heardSentUs) return;
+  progress.heardSentUs = sentUs;
+  const sampleUs = Math.max(1, nowUs - sentUs);
+  if (progress.roundTripUs === 0) {
+    progress.roundTripUs = sampleUs;
+    progress.roundTripVariationUs = Math.ceil(sampleUs / 2);
+    return;
+  }
+  const differenceUs = Math.abs(progress.roundTripUs - sampleUs);
+  progress.roundTripVariationUs = Math.ceil((3 * progress.roundTripVariationUs + differenceUs) / 4);
+  progress.roundTripUs = Math.ceil((7 * progress.roundTripUs + sampleUs) / 8);
+}
+
+/** The entries that it needs next are gone; it is sent the snapshot of entry `index` instead. */
+export function onEntriesGone(progress: Progress, index: Index, nowUs: number): void {
+  giveUpPipeline(progress);
+  progress.state = 'snapshot';
+  progress.nextIndex = index + 1;
+  progress.snapshot = { index, offset: 0, sentUs: nowUs };
+}
+
 /** The follower holds everything up to `matchIndex`. True if that was news. */
 export function onMatch(progress: Progress, matchIndex: Index, attempt: number): boolean {
   const news = matchIndex > progress.matchIndex;
   if (news) progress.matchIndex = matchIndex;
   progress.nextIndex = Math.max(progress.nextIndex, progress.matchIndex + 1);
-  if (progress.state === 'probe') {
-    // A late answer to the pipeline that was given up is not what the probe has asked for.
-    if (attempt !== progress.attempt) return news;
-    progress.state = 'replicate';
-    progress.probing = false;
-    progress.nextIndex = progress.matchIndex + 1;
-    progress.inflight = [];
-    return news;
+  switch (progress.state) {
+    case 'probe':
+      // A late answer to the pipeline that was given up is not what the probe has asked for.
+      if (attempt === progress.attempt) beginPipeline(progress);
+      break;
+    case 'snapshot':
+      if (progress.matchIndex >= (progress.snapshot?.index ?? 0)) beginPipeline(progress);
+      break;
+    case 'replicate':
+      free(progress, matchIndex);
+      break;
   }
-  let freed = 0;
-  while (freed < progress.inflight.length && (progress.inflight[freed] as Index) <= matchIndex) {
-    freed++;
-  }
-  if (freed > 0) progress.inflight.splice(0, freed);
   return news;
 }
 
@@ -78,16 +117,42 @@ export function onReject(
   hintIndex: Index,
   attempt: number,
 ): boolean {
-  if (attempt !== progress.attempt) return false;
+  if (attempt !== progress.attempt || progress.state === 'snapshot') return false;
   if (progress.state === 'replicate') {
     if (prevLogIndex <= progress.matchIndex) return false;
+    giveUpPipeline(progress);
     progress.state = 'probe';
-    progress.attempt++;
-    progress.inflight = [];
   } else if (prevLogIndex !== progress.nextIndex - 1) {
     return false;
   }
   progress.probing = false;
   progress.nextIndex = Math.max(progress.matchIndex, Math.min(hintIndex, prevLogIndex - 1)) + 1;
   return true;
+}
+
+function beginPipeline(progress: Progress): void {
+  progress.state = 'replicate';
+  progress.probing = false;
+  progress.nextIndex = progress.matchIndex + 1;
+  progress.inflight = [];
+  progress.inflightBytes = 0;
+  progress.snapshot = null;
+}
+
+function giveUpPipeline(progress: Progress): void {
+  progress.attempt++;
+  progress.probing = false;
+  progress.inflight = [];
+  progress.inflightBytes = 0;
+}
+
+function free(progress: Progress, matchIndex: Index): void {
+  const { inflight } = progress;
+  let freed = 0;
+  for (const { lastIndex, bytes } of inflight) {
+    if (lastIndex > matchIndex) break;
+    progress.inflightBytes -= bytes;
+    freed++;
+  }
+  if (freed > 0) inflight.splice(0, freed);
 }

@@ -2,42 +2,71 @@
  * A Raft server as a pure state machine: `step` moves the state by one input and returns, in order,
  * what the host must do. No clock, randomness, I/O or promise is reached from here.
  */
-import { answer, type Context, markPersisted, send } from './context.ts';
+import { answer, type Context, markPersisted, reject, send } from './context.ts';
 import {
   checkQuorum,
   handlePreVote,
   handlePreVoteResponse,
   handleRequestVote,
   handleRequestVoteResponse,
+  handleTimeoutNow,
   mayCampaign,
   onElectionTimeout,
   requestVoteResponse,
   withholdsVotes,
 } from './election.ts';
-import { checkStep, summarize } from './invariants.ts';
-import { createLog, lastIndex } from './log.ts';
-import type { RandomState } from './random.ts';
-import { confirmRounds, handleRead } from './reads.ts';
+import { checkStep, type Summary, summarize } from './invariants.ts';
+import { createLog, type LogContent, lastIndex, latestConfiguration } from './log.ts';
+import {
+  changeDeadlineUs,
+  checkCatchUp,
+  giveUpLateChange,
+  handleConfigure,
+  onCommitted,
+} from './membership.ts';
+import { onHeard } from './progress.ts';
+import { nextUint32, type RandomState } from './random.ts';
+import {
+  askLeaderAgain,
+  confirmRounds,
+  handleRead,
+  handleReadIndex,
+  handleReadIndexResponse,
+} from './reads.ts';
 import {
   advanceCommitIndex,
   appendOwn,
   broadcastHeartbeat,
   handleAppendEntries,
   handleAppendEntriesResponse,
+  handleInstalled,
+  hearFromLeader,
   progressOf,
   refuseStaleAppendEntries,
 } from './replication.ts';
-import { becomeFollower, resetElectionTimer } from './roles.ts';
+import { becomeFollower, loseLeader, resetElectionTimer } from './roles.ts';
+import {
+  handleInstallSnapshot,
+  handleReceiving,
+  onSnapshotReceived,
+  onSnapshotSaved,
+  refuseStaleInstallSnapshot,
+  takeSnapshot,
+  takeSnapshotIfDue,
+} from './snapshot.ts';
+import { concludeTransfer, giveUpTransfer, handleTransfer, urgeSuccessor } from './transfer.ts';
 import {
   type AppendEntriesResponse,
   type Configuration,
   type Effect,
-  type Entry,
   type Input,
+  type InstallSnapshotResponse,
+  type LeaderRole,
   type Message,
   type NodeId,
   type RaftState,
   type Settings,
+  type SnapshotMeta,
   type Term,
   unreachable,
 } from './types.ts';
@@ -45,7 +74,7 @@ import {
 /**
  * What a server starts from: its settings, and what its disk holds (all empty at its first start).
  */
-export type StartingPoint = {
+export type StartingPoint = LogContent & {
   readonly id: NodeId;
   readonly settings: Settings;
   /** The server's own stream of randomness; it becomes part of the state. */
@@ -55,30 +84,41 @@ export type StartingPoint = {
   readonly configuration: Configuration;
   readonly currentTerm: Term;
   readonly votedFor: NodeId | null;
-  readonly entries: readonly Entry[];
+  /** The latest snapshot; the state machine has been put into its state. */
+  readonly snapshot: SnapshotMeta | null;
 };
 
 /** §3.2: every server starts as a follower, knowing of commits only what a leader will tell it. */
 export function create(start: StartingPoint): RaftState {
-  const log = createLog(start.configuration, start.entries);
+  const { id, nowUs, rng, settings, snapshot } = start;
+  const before = { index: 0, configuration: start.configuration };
+  const log = createLog(snapshot?.configuration ?? before, start);
+  const appliedIndex = snapshot?.index ?? 0;
   const state: RaftState = {
-    id: start.id,
-    settings: start.settings,
-    rng: start.rng,
-    persistent: { currentTerm: start.currentTerm, votedFor: start.votedFor, log },
+    id,
+    settings,
+    rng,
+    persistent: { currentTerm: start.currentTerm, votedFor: start.votedFor, log, snapshot },
     volatile: {
-      commitIndex: 0,
-      lastApplied: 0,
+      commitIndex: appliedIndex,
+      lastApplied: appliedIndex,
       leaderId: null,
-      leaderHeardUs: 0,
+      // §6.4.1: a server that counts on leases may have promised not to vote, and have forgotten.
+      leaderHeardUs: settings.clockDriftPpm === null ? Number.NEGATIVE_INFINITY : nowUs,
       electionDeadlineUs: 0,
       persistSequence: 0,
       pendingPersists: [],
       persistedIndex: lastIndex(log),
+      bytesSinceSnapshot: 0,
+      takingSnapshot: false,
+      receiving: null,
+      followerReads: { nonce: nextUint32(rng), waiting: [], asked: null, askedUs: 0 },
+      transfer: null,
+      roundTripUs: 0,
     },
     role: { kind: 'follower', reason: 'started' },
   };
-  resetElectionTimer({ state, nowUs: start.nowUs, effects: [] });
+  resetElectionTimer({ state, nowUs, effects: [] });
   return state;
 }
 
@@ -90,6 +130,14 @@ export function step(state: RaftState, input: Input): Effect[] {
   const before = summarize(state);
   const effects: Effect[] = [];
   const context: Context = { state, nowUs: input.nowUs, effects };
+  take(context, input);
+  settle(context, before);
+  checkStep(before, input, effects, state);
+  return effects;
+}
+
+function take(context: Context, input: Input): void {
+  const { state } = context;
   switch (input.kind) {
     case 'message':
       receive(context, input.message);
@@ -101,8 +149,7 @@ export function step(state: RaftState, input: Input): Effect[] {
       propose(context, input.id, input.command);
       break;
     case 'read':
-      if (state.role.kind === 'leader') handleRead(context, state.role, input.id);
-      else reject(context, input.id);
+      handleRead(context, input.id, input.mode);
       break;
     case 'persisted':
       if (markPersisted(state, input.sequence) && state.role.kind === 'leader') {
@@ -111,53 +158,83 @@ export function step(state: RaftState, input: Input): Effect[] {
       break;
     case 'applied':
       state.volatile.lastApplied = input.index;
+      takeSnapshotIfDue(context);
+      break;
+    case 'snapshotSaved':
+      onSnapshotSaved(context, input.index);
+      break;
+    case 'snapshotNow':
+      takeSnapshot(context);
+      break;
+    case 'snapshotReceived':
+      onSnapshotReceived(context, input.snapshot);
+      break;
+    case 'configure':
+      if (state.role.kind !== 'leader') reject(context, input.id, 'notLeader');
+      else handleConfigure(context, state.role, input.id, input.membership, input.catchUp);
+      break;
+    case 'transfer':
+      if (state.role.kind !== 'leader') reject(context, input.id, 'notLeader');
+      else handleTransfer(context, state.role, input.id, input.to);
       break;
     default:
       unreachable(input);
   }
-  checkStep(before, input, effects, state);
-  return effects;
+}
+
+/** What follows from the step as a whole, whichever message or report it was. */
+function settle(context: Context, before: Summary): void {
+  const { role, volatile } = context.state;
+  if (role.kind === 'leader' && volatile.commitIndex > before.commitIndex) {
+    onCommitted(context, role);
+    // Whoever still had to answer a round may not belong any more.
+    if (context.state.role === role) confirmRounds(context, role);
+  }
+  if (volatile.leaderId !== before.leaderId) concludeTransfer(context);
 }
 
 /** When the next `timer` input is due, on the clock of `nowUs`; infinite if nothing is awaited. */
 export function nextDeadlineUs(state: RaftState): number {
-  if (state.role.kind === 'leader') {
-    const { heartbeatDeadlineUs, quorumDeadlineUs } = state.role;
-    return state.settings.checkQuorum
-      ? Math.min(heartbeatDeadlineUs, quorumDeadlineUs)
-      : heartbeatDeadlineUs;
+  const { role, settings, volatile } = state;
+  const transferUs = volatile.transfer?.deadlineUs ?? Number.POSITIVE_INFINITY;
+  if (role.kind !== 'leader') {
+    const awaitsLeader = mayCampaign(state) || volatile.followerReads.waiting.length > 0;
+    return awaitsLeader ? Math.min(volatile.electionDeadlineUs, transferUs) : transferUs;
   }
-  return mayCampaign(state) ? state.volatile.electionDeadlineUs : Number.POSITIVE_INFINITY;
+  const quorumUs = settings.checkQuorum ? role.quorumDeadlineUs : Number.POSITIVE_INFINITY;
+  return Math.min(role.heartbeatDeadlineUs, quorumUs, transferUs, changeDeadlineUs(role));
 }
 
 function onTimer(context: Context): void {
   const { state, nowUs } = context;
+  giveUpTransfer(context);
   if (state.role.kind !== 'leader') {
-    if (nowUs >= state.volatile.electionDeadlineUs && mayCampaign(state)) {
-      onElectionTimeout(context);
+    if (nowUs >= state.volatile.electionDeadlineUs) {
+      if (mayCampaign(state)) onElectionTimeout(context);
+      else loseLeader(context);
     }
     return;
   }
+  giveUpLateChange(context, state.role);
   if (state.settings.checkQuorum && nowUs >= state.role.quorumDeadlineUs) {
     checkQuorum(context, state.role);
   }
   if (state.role.kind === 'leader' && nowUs >= state.role.heartbeatDeadlineUs) {
     broadcastHeartbeat(context, state.role);
+    urgeSuccessor(context, state.role);
   }
 }
 
 function propose(context: Context, id: number, command: Uint8Array): void {
-  const { state } = context;
-  if (state.role.kind !== 'leader') {
-    reject(context, id);
-    return;
+  const { persistent, role, settings, volatile } = context.state;
+  if (role.kind !== 'leader') reject(context, id, 'notLeader');
+  // §3.10: "the prior leader stops accepting new client requests".
+  else if (volatile.transfer !== null) reject(context, id, 'transferring');
+  else if (role.uncommittedBytes >= settings.uncommittedBytes) reject(context, id, 'overloaded');
+  else {
+    const index = appendOwn(context, role, { kind: 'command', command });
+    answer(context, id, { kind: 'accepted', index, term: persistent.currentTerm });
   }
-  const index = appendOwn(context, state.role, { kind: 'command', command });
-  answer(context, id, { kind: 'accepted', index, term: state.persistent.currentTerm });
-}
-
-function reject(context: Context, id: number): void {
-  answer(context, id, { kind: 'rejected', leaderId: context.state.volatile.leaderId });
 }
 
 /**
@@ -170,8 +247,11 @@ function receive(context: Context, message: Message): void {
   const { state } = context;
   const { currentTerm } = state.persistent;
   if (message.term > currentTerm && message.kind !== 'PreVote') {
-    if (message.kind === 'RequestVote' && withholdsVotes(state, context.nowUs)) return;
-    const leaderId = message.kind === 'AppendEntries' ? message.from : null;
+    if (message.kind === 'RequestVote' && !message.leadershipTransfer) {
+      if (withholdsVotes(state, context.nowUs)) return;
+    }
+    const leads = message.kind === 'AppendEntries' || message.kind === 'InstallSnapshot';
+    const leaderId = leads ? message.from : null;
     becomeFollower(context, message.term, leaderId, `${message.from} is in term ${message.term}`);
   } else if (message.term < currentTerm && answerStale(context, message)) {
     return;
@@ -186,12 +266,20 @@ function answerStale(context: Context, message: Message): boolean {
     case 'AppendEntries':
       send(context, refuseStaleAppendEntries(state, message));
       return true;
+    case 'InstallSnapshot':
+      send(context, refuseStaleInstallSnapshot(state, message));
+      return true;
     case 'RequestVote':
       send(context, requestVoteResponse(state, message.from, false));
       return true;
     case 'AppendEntriesResponse':
+    case 'InstallSnapshotResponse':
     case 'RequestVoteResponse':
+    case 'TimeoutNow':
+    case 'ReadIndexResponse':
       return true;
+    // Its sender does not know who leads: this server says whether it does.
+    case 'ReadIndex':
     case 'PreVote':
     case 'PreVoteResponse':
       return false;
@@ -216,9 +304,25 @@ function dispatch(context: Context, message: Message): void {
       break;
     case 'AppendEntries':
       handleAppendEntries(context, message);
+      // A heartbeat is the occasion to repeat what may have been lost.
+      if (message.entries.length === 0) askLeaderAgain(context);
+      break;
+    case 'InstallSnapshot':
+      hearFromLeader(context, message.from);
+      handleInstallSnapshot(context, message);
       break;
     case 'AppendEntriesResponse':
-      receiveAppendEntriesResponse(context, message);
+    case 'InstallSnapshotResponse':
+      receiveResponse(context, message);
+      break;
+    case 'TimeoutNow':
+      handleTimeoutNow(context, message);
+      break;
+    case 'ReadIndex':
+      handleReadIndex(context, message);
+      break;
+    case 'ReadIndexResponse':
+      handleReadIndexResponse(context, message);
       break;
     default:
       unreachable(message);
@@ -226,13 +330,42 @@ function dispatch(context: Context, message: Message): void {
 }
 
 /** A response is news about the follower's life, its log, and the read round it has seen. */
-function receiveAppendEntriesResponse(context: Context, message: AppendEntriesResponse): void {
-  const { role } = context.state;
+function receiveResponse(
+  context: Context,
+  message: AppendEntriesResponse | InstallSnapshotResponse,
+): void {
+  const { role, volatile } = context.state;
   if (role.kind !== 'leader') return;
   const progress = progressOf(role, message.from);
   if (progress === undefined) return;
-  progress.active = true;
+  const matchBefore = progress.matchIndex;
+  onHeard(progress, message.sentUs, context.nowUs);
   progress.readRound = Math.max(progress.readRound, message.readRound);
-  handleAppendEntriesResponse(context, role, progress, message);
+  if (message.kind === 'AppendEntriesResponse') {
+    handleAppendEntriesResponse(context, role, progress, message);
+  } else if (message.status === 'installed') {
+    handleInstalled(context, role, progress, message.index);
+  } else if (message.status === 'receiving') {
+    handleReceiving(context, role, progress, message);
+  }
+  if (context.state.settings.adaptiveTimeout !== null) noteRoundTrip(context.state, role);
+  checkCatchUp(context, role, progress);
+  if (progress.matchIndex > matchBefore && volatile.transfer?.to === progress.id) {
+    urgeSuccessor(context, role);
+  }
   confirmRounds(context, role);
+}
+
+/**
+ * The longest round trip to any voter, with room for its variation as TCP's retransmission has
+ * (RFC 6298): whoever campaigns must hear from a majority, which may be the far ones.
+ */
+function noteRoundTrip(state: RaftState, leader: LeaderRole): void {
+  const voters = latestConfiguration(state.persistent.log).voters;
+  let longestUs = 0;
+  for (const { id, roundTripUs, roundTripVariationUs } of leader.progress) {
+    if (voters.includes(id))
+      longestUs = Math.max(longestUs, roundTripUs + 4 * roundTripVariationUs);
+  }
+  state.volatile.roundTripUs = longestUs;
 }

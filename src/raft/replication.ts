@@ -3,10 +3,12 @@ import { type Context, commitTo, saveEntries, send } from './context.ts';
 import * as log from './log.ts';
 import { mayAppend, onHeartbeat, onMatch, onReject, onSent } from './progress.ts';
 import { committedIndex } from './quorum.ts';
-import { becomeFollower, heartbeatUs, resetElectionTimer } from './roles.ts';
+import { becomeFollower, heartbeatUs, resetElectionTimer, setLeader } from './roles.ts';
+import { askForProgress, beginSnapshot } from './snapshot.ts';
 import type {
   AppendEntries,
   AppendEntriesResponse,
+  Configuration,
   Entry,
   Index,
   LeaderRole,
@@ -21,11 +23,15 @@ import type {
 export function appendOwn(
   context: Context,
   leader: LeaderRole,
-  content: { kind: 'noop' } | { kind: 'command'; command: Uint8Array },
+  content:
+    | { kind: 'noop' }
+    | { kind: 'command'; command: Uint8Array }
+    | { kind: 'configuration'; configuration: Configuration },
 ): Index {
   const { state } = context;
   const index = log.lastIndex(state.persistent.log) + 1;
   const entry: Entry = Object.freeze({ index, term: state.persistent.currentTerm, ...content });
+  leader.uncommittedBytes += log.entryBytes(entry);
   saveEntries(context, null, [entry]);
   replicate(context, leader);
   return index;
@@ -38,10 +44,11 @@ export function replicate(context: Context, leader: LeaderRole): void {
 
 function sendEntries(context: Context, leader: LeaderRole, progress: Progress): void {
   const { settings, persistent } = context.state;
-  while (
-    progress.nextIndex <= log.lastIndex(persistent.log) &&
-    mayAppend(progress, settings.windowMessages)
-  ) {
+  while (progress.nextIndex <= log.lastIndex(persistent.log) && mayAppend(progress, settings)) {
+    if (progress.nextIndex <= persistent.log.baseIndex) {
+      beginSnapshot(context, leader, progress);
+      return;
+    }
     const entries = log.batchFrom(
       persistent.log,
       progress.nextIndex,
@@ -49,7 +56,9 @@ function sendEntries(context: Context, leader: LeaderRole, progress: Progress): 
       settings.batchBytes,
     );
     sendAppendEntries(context, leader, progress, entries);
-    onSent(progress, progress.nextIndex + entries.length - 1);
+    let bytes = 0;
+    for (const entry of entries) bytes += log.entryBytes(entry);
+    onSent(progress, progress.nextIndex + entries.length - 1, bytes);
   }
 }
 
@@ -62,17 +71,24 @@ export function broadcastHeartbeat(context: Context, leader: LeaderRole): void {
   for (const progress of leader.progress) {
     onHeartbeat(progress);
     const lacks = progress.nextIndex <= log.lastIndex(context.state.persistent.log);
-    if (lacks && mayAppend(progress, context.state.settings.windowMessages)) {
+    if (lacks && mayAppend(progress, context.state.settings)) {
       sendEntries(context, leader, progress);
     } else {
-      sendAppendEntries(context, leader, progress, []);
+      sendHeartbeat(context, leader, progress);
     }
   }
 }
 
+function sendHeartbeat(context: Context, leader: LeaderRole, progress: Progress): void {
+  if (progress.nextIndex <= context.state.persistent.log.baseIndex) {
+    beginSnapshot(context, leader, progress);
+  } else if (progress.state === 'snapshot') askForProgress(context, leader, progress);
+  else sendAppendEntries(context, leader, progress, []);
+}
+
 /** An empty AppendEntries to every follower, so that a read round begins at once (§6.4). */
 export function broadcastRound(context: Context, leader: LeaderRole): void {
-  for (const progress of leader.progress) sendAppendEntries(context, leader, progress, []);
+  for (const progress of leader.progress) sendHeartbeat(context, leader, progress);
 }
 
 function sendAppendEntries(
@@ -81,7 +97,8 @@ function sendAppendEntries(
   progress: Progress,
   entries: readonly Entry[],
 ): void {
-  const { id, persistent, settings, volatile } = context.state;
+  const { nowUs, state } = context;
+  const { id, persistent, settings, volatile } = state;
   const prevLogIndex = progress.nextIndex - 1;
   const prevLogTerm = log.termAt(persistent.log, prevLogIndex);
   if (prevLogTerm === undefined) throw new Error(`no entry ${prevLogIndex} to follow`);
@@ -98,6 +115,8 @@ function sendAppendEntries(
       leaderCommit: volatile.commitIndex,
       readRound: leader.readRound,
       attempt: progress.attempt,
+      sentUs: nowUs,
+      roundTripUs: volatile.roundTripUs,
     },
     settings.parallelDiskWrite ? 'term' : 'log',
   );
@@ -117,6 +136,17 @@ export function handleAppendEntriesResponse(
     const hint = log.lastPossibleMatch(ownLog, message.hintIndex, message.hintTerm);
     onReject(progress, message.prevLogIndex, hint, message.attempt);
   }
+  sendEntries(context, leader, progress);
+}
+
+/** The follower has installed the snapshot: entries follow on where it ends. */
+export function handleInstalled(
+  context: Context,
+  leader: LeaderRole,
+  progress: Progress,
+  index: Index,
+): void {
+  if (onMatch(progress, index, progress.attempt)) advanceCommitIndex(context, leader);
   sendEntries(context, leader, progress);
 }
 
@@ -147,17 +177,12 @@ export function progressOf(leader: LeaderRole, id: NodeId): Progress | undefined
 
 /** Figure 3.1, AppendEntries RPC, receiver implementation; the terms are equal here. */
 export function handleAppendEntries(context: Context, message: AppendEntries): void {
-  const { state, nowUs } = context;
-  const { persistent, volatile } = state;
-  if (state.role.kind !== 'follower') {
-    // §3.4: a candidate that hears from a leader of its own term "returns to follower state".
-    becomeFollower(context, message.term, message.from, `${message.from} leads this term`);
-  }
-  volatile.leaderId = message.from;
-  volatile.leaderHeardUs = nowUs;
-  resetElectionTimer(context);
-
-  if (log.termAt(persistent.log, message.prevLogIndex) !== message.prevLogTerm) {
+  const { persistent, volatile } = context.state;
+  hearFromLeader(context, message.from);
+  volatile.roundTripUs = message.roundTripUs;
+  // What a snapshot covers is committed, so it is as in the log of any leader (figure 5.3).
+  const covered = message.prevLogIndex < persistent.log.baseIndex;
+  if (!covered && log.termAt(persistent.log, message.prevLogIndex) !== message.prevLogTerm) {
     refuse(context, message);
     return;
   }
@@ -170,6 +195,20 @@ export function handleAppendEntries(context: Context, message: AppendEntries): v
   respond(context, message, matchIndex);
 }
 
+/** A message of the current term's leader: it is followed, and no election is due. */
+export function hearFromLeader(context: Context, from: NodeId): void {
+  const { state, nowUs } = context;
+  const { volatile } = state;
+  if (state.role.kind !== 'follower') {
+    // §3.4: a candidate that hears from a leader of its own term "returns to follower state".
+    const { currentTerm } = state.persistent;
+    becomeFollower(context, currentTerm, from, `${from} leads this term`);
+  }
+  setLeader(state, from);
+  volatile.leaderHeardUs = nowUs;
+  resetElectionTimer(context);
+}
+
 /**
  * "If an existing entry conflicts with a new one, delete it and all that follow; append the rest."
  */
@@ -178,8 +217,8 @@ function appendMissing(context: Context, message: AppendEntries): void {
   const { entries } = message;
   let held = 0;
   while (held < entries.length) {
-    const entry = entries[held] as Entry;
-    if (log.termAt(ownLog, entry.index) !== entry.term) break;
+    const { index, term } = entries[held] as Entry;
+    if (index > ownLog.baseIndex && log.termAt(ownLog, index) !== term) break;
     held++;
   }
   const first = entries[held];
@@ -201,6 +240,7 @@ function respond(context: Context, message: AppendEntries, matchIndex: Index): v
       term: persistent.currentTerm,
       readRound: message.readRound,
       attempt: message.attempt,
+      sentUs: message.sentUs,
       success: true,
       // A heartbeat is answered at once, so it may vouch only for what is durable already.
       matchIndex: withEntries ? matchIndex : Math.min(matchIndex, volatile.persistedIndex),
@@ -223,6 +263,7 @@ function refuse(context: Context, message: AppendEntries): void {
     term: persistent.currentTerm,
     readRound: message.readRound,
     attempt: message.attempt,
+    sentUs: message.sentUs,
     success: false,
     prevLogIndex: message.prevLogIndex,
     hintIndex,
@@ -246,6 +287,7 @@ export function refuseStaleAppendEntries(
     // of rounds and logs of an earlier term must mean nothing there.
     readRound: 0,
     attempt: 0,
+    sentUs: -1,
     success: false,
     prevLogIndex: 0,
     hintIndex: 0,

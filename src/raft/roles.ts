@@ -1,5 +1,5 @@
 /** Changes of role: what each resets (figure 3.1, §3.3). They send nothing. */
-import { answer, type Context, saveTermAndVote } from './context.ts';
+import { type Context, reject, saveTermAndVote } from './context.ts';
 import * as log from './log.ts';
 import { createProgress } from './progress.ts';
 import { peersOf } from './quorum.ts';
@@ -11,9 +11,21 @@ const US_PER_MS = 1000;
 /** §3.4: a fresh random timeout, so that split votes are rare and resolved quickly. */
 export function resetElectionTimer(context: Context): void {
   const { state, nowUs } = context;
-  const [lowMs, highMs] = state.settings.electionTimeoutMs;
-  const timeoutUs = between(state.rng, lowMs * US_PER_MS, highMs * US_PER_MS);
-  state.volatile.electionDeadlineUs = nowUs + timeoutUs;
+  const [lowUs, highUs] = electionTimeoutUs(state);
+  state.volatile.electionDeadlineUs = nowUs + between(state.rng, lowUs, highUs);
+}
+
+/** What election timeouts are drawn from, by what is known of round trips if so wished. */
+export function electionTimeoutUs({ settings, volatile }: RaftState): [low: number, high: number] {
+  const [lowMs, highMs] = settings.electionTimeoutMs;
+  const { adaptiveTimeout } = settings;
+  if (adaptiveTimeout === null || volatile.roundTripUs === 0) {
+    return [Math.round(lowMs * US_PER_MS), Math.round(highMs * US_PER_MS)];
+  }
+  const wantedUs = Math.round(adaptiveTimeout.factor * volatile.roundTripUs);
+  const floorUs = Math.round(adaptiveTimeout.floorMs * US_PER_MS);
+  const lowUs = Math.min(Math.max(wantedUs, floorUs), Math.round(highMs * US_PER_MS));
+  return [lowUs, 2 * lowUs];
 }
 
 /**
@@ -29,18 +41,49 @@ export function becomeFollower(
   const { state } = context;
   const left = state.role;
   if (term > state.persistent.currentTerm) saveTermAndVote(context, term, null);
-  state.volatile.leaderId = leaderId;
+  setLeader(state, leaderId);
   state.role = { kind: 'follower', reason };
   if (left.kind === 'leader') {
     resetElectionTimer(context);
-    for (const read of left.reads) answer(context, read.id, { kind: 'rejected', leaderId });
+    for (const { id, from } of left.reads) {
+      // A follower that asked will ask the next leader.
+      if (from === null) reject(context, id, 'notLeader');
+    }
+    if (left.change !== null && left.change.id !== null) {
+      reject(context, left.change.id, 'leadLost');
+    }
   }
+}
+
+/** Another leader knows nothing of what the one before was asked (§6.4). */
+export function setLeader({ volatile }: RaftState, leaderId: NodeId | null): void {
+  if (volatile.leaderId !== leaderId) volatile.followerReads.asked = null;
+  volatile.leaderId = leaderId;
+}
+
+/** Nobody leads that could be asked for a read index: whoever waits may look for another server. */
+function rejectFollowerReads(context: Context): void {
+  const { followerReads } = context.state.volatile;
+  for (const id of followerReads.waiting) reject(context, id, 'notLeader');
+  followerReads.waiting = [];
+  followerReads.asked = null;
+}
+
+/**
+ * A server that does not campaign, a learner or one that has left, has not heard from its leader
+ * for an election timeout: it can serve no read by asking it.
+ */
+export function loseLeader(context: Context): void {
+  setLeader(context.state, null);
+  rejectFollowerReads(context);
+  resetElectionTimer(context);
 }
 
 /** §9.6: the term stays as it is until a majority would vote. */
 export function becomePreCandidate(context: Context, reason: string): void {
   const { state } = context;
   state.volatile.leaderId = null;
+  rejectFollowerReads(context);
   state.role = { kind: 'preCandidate', reason, votes: { [state.id]: true } };
   resetElectionTimer(context);
 }
@@ -50,6 +93,7 @@ export function becomeCandidate(context: Context, reason: string): void {
   const { state } = context;
   saveTermAndVote(context, state.persistent.currentTerm + 1, state.id);
   state.volatile.leaderId = null;
+  rejectFollowerReads(context);
   state.role = { kind: 'candidate', reason, votes: { [state.id]: true } };
   resetElectionTimer(context);
 }
@@ -65,11 +109,15 @@ export function becomeLeader(context: Context, reason: string): LeaderRole {
     progress: peersOf(configuration, state.id).map((id) => createProgress(id, last)),
     termStartIndex: last + 1,
     heartbeatDeadlineUs: nowUs + heartbeatUs(state),
-    quorumDeadlineUs: nowUs + minimumElectionTimeoutUs(state),
+    quorumDeadlineUs: nowUs + electionTimeoutUs(state)[0],
     readRound: 0,
     confirmedRound: 0,
     reads: [],
+    uncommittedBytes: log.bytesFrom(state.persistent.log, state.volatile.commitIndex + 1),
+    leaseVoid: false,
+    change: null,
   };
+  rejectFollowerReads(context);
   state.role = role;
   state.volatile.leaderId = state.id;
   return role;
@@ -79,6 +127,9 @@ export function heartbeatUs(state: RaftState): number {
   return Math.round(state.settings.heartbeatMs * US_PER_MS);
 }
 
-export function minimumElectionTimeoutUs(state: RaftState): number {
-  return Math.round(state.settings.electionTimeoutMs[0] * US_PER_MS);
+/** The shortest timeout that any server may draw, whatever it knows of round trips. */
+export function minimumElectionTimeoutUs({ settings }: RaftState): number {
+  const { adaptiveTimeout, electionTimeoutMs } = settings;
+  const lowMs = Math.min(electionTimeoutMs[0], adaptiveTimeout?.floorMs ?? electionTimeoutMs[0]);
+  return Math.round(lowMs * US_PER_MS);
 }

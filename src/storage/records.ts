@@ -2,7 +2,8 @@
  * A unit of changes as bytes, for storages that keep records: what a persist writes at a time.
  *
  *   unit     checksum 4 · sequence 8 · changes 4 · change …
- *   change   flags 1 · term 8 · vote length 1 · vote · truncate from 8 · entries 4 · entry …
+ *   change   flags 1 · term 8 · vote length 1 · vote · truncate from 8 · base index 8 · base term 8
+ *            · entries 4 · entry …
  *   entry    index 8 · term 8 · kind 1 · content length 4 · content
  *
  * Little-endian; the checksum covers everything behind it.
@@ -16,13 +17,14 @@ export type Checksum = (bytes: Uint8Array) => number;
 export type Unit = { readonly sequence: number; readonly changes: readonly PersistChange[] };
 
 const UNIT_BYTES = 4 + 8 + 4;
-const CHANGE_BYTES = 1 + 8 + 1 + 8 + 4;
+const CHANGE_BYTES = 1 + 8 + 1 + 8 + 8 + 8 + 4;
 const ENTRY_BYTES = 8 + 8 + 1 + 4;
 const CHECKSUM_BYTES = 4;
 
 const HAS_TERM = 1;
 const HAS_VOTE = 2;
 const HAS_CUT = 4;
+const HAS_BASE = 8;
 
 const textEncoder = new TextEncoder();
 const textDecoder = new TextDecoder('utf-8', { ignoreBOM: true });
@@ -66,20 +68,23 @@ export function decodeUnit(bytes: Uint8Array, checksum: Checksum): Unit | null {
 }
 
 function writeChange(bytes: Uint8Array, view: DataView, at: number, change: PersistChange): number {
-  const { termAndVote, truncateFrom, entries } = change;
+  const { termAndVote, truncateFrom, entries, compactTo } = change;
   const vote = voteBytes(termAndVote?.votedFor ?? null);
   const flags =
     (termAndVote === null ? 0 : HAS_TERM) |
     (termAndVote === null || termAndVote.votedFor === null ? 0 : HAS_VOTE) |
-    (truncateFrom === null ? 0 : HAS_CUT);
+    (truncateFrom === null ? 0 : HAS_CUT) |
+    (compactTo === null ? 0 : HAS_BASE);
   view.setUint8(at, flags);
   view.setFloat64(at + 1, termAndVote?.currentTerm ?? 0, true);
   view.setUint8(at + 9, vote.byteLength);
   bytes.set(vote, at + 10);
   let next = at + 10 + vote.byteLength;
   view.setFloat64(next, truncateFrom ?? 0, true);
-  view.setUint32(next + 8, entries.length, true);
-  next += 12;
+  view.setFloat64(next + 8, compactTo?.index ?? 0, true);
+  view.setFloat64(next + 16, compactTo?.term ?? 0, true);
+  view.setUint32(next + 24, entries.length, true);
+  next += 28;
   for (const entry of entries) next = writeEntry(bytes, view, next, entry);
   return next;
 }
@@ -101,8 +106,9 @@ function readChange(bytes: Uint8Array, view: DataView, at: number): [PersistChan
   const vote = textDecoder.decode(bytes.subarray(at + 10, at + 10 + voteLength));
   let next = at + 10 + voteLength;
   const cut = view.getFloat64(next, true);
-  const count = view.getUint32(next + 8, true);
-  next += 12;
+  const base = { index: view.getFloat64(next + 8, true), term: view.getFloat64(next + 16, true) };
+  const count = view.getUint32(next + 24, true);
+  next += 28;
   const entries: Entry[] = [];
   for (let i = 0; i < count; i++) {
     const length = view.getUint32(next + 17, true);
@@ -118,6 +124,7 @@ function readChange(bytes: Uint8Array, view: DataView, at: number): [PersistChan
       termAndVote: (flags & HAS_TERM) === 0 ? null : { currentTerm, votedFor },
       truncateFrom: (flags & HAS_CUT) === 0 ? null : cut,
       entries,
+      compactTo: (flags & HAS_BASE) === 0 ? null : base,
     },
     next,
   ];

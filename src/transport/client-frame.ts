@@ -1,21 +1,32 @@
 /**
  * What a client and a node say to each other over a socket.
  *
- *   request    checksum 4 · kind 1 · records 4 · operations
+ *   request    checksum 4 · kind and mode 1 · records 4 · operations
  *   response   checksum 4 · leader id length 1 · leader id · results
  *
  * The operations are laid out as the log keeps them (command.ts), so a node appends what it
  * received.
  */
+
+import type { Checksum } from '../checksum.ts';
 import { OperationReader } from '../command.ts';
 import type { NodeId } from '../raft/types.ts';
-import type { Checksum } from './codec.ts';
 
-export type Request = {
-  readonly kind: 'write' | 'read';
-  readonly count: number;
-  readonly batch: Uint8Array;
-};
+/**
+ * What a read that stays out of the log is to be worth: `linearizable` by a round of heartbeats
+ * (§6.4), by the `lease` where it holds (§6.4.1), at a `follower` that asks the leader (§6.4), or
+ * `stale`: whatever the node holds.
+ */
+export const READ_MODES = ['linearizable', 'lease', 'stale', 'follower'] as const;
+export type ReadFrameMode = (typeof READ_MODES)[number];
+
+type Operations = { readonly count: number; readonly batch: Uint8Array };
+
+export type Request =
+  /** All of it goes into the log: gets too, which makes them reads through the log (§6.4). */
+  | ({ readonly kind: 'write' } & Operations)
+  /** Gets and nothing else. */
+  | ({ readonly kind: 'read'; readonly mode: ReadFrameMode } & Operations);
 
 export type Response = {
   /** Who leads, as far as the answering node knows. */
@@ -23,7 +34,8 @@ export type Response = {
   readonly results: Uint8Array;
 };
 
-const KINDS = ['write', 'read'] as const;
+/** Behind it in the byte that says what a request is: the modes of a read. */
+const WRITE = 0;
 const CHECKSUM_BYTES = 4;
 const REQUEST_HEADER_BYTES = CHECKSUM_BYTES + 1 + 4;
 
@@ -33,7 +45,8 @@ const textDecoder = new TextDecoder('utf-8', { ignoreBOM: true });
 export function encodeRequest(request: Request, checksum: Checksum): Uint8Array<ArrayBuffer> {
   const frame = new Uint8Array(REQUEST_HEADER_BYTES + request.batch.byteLength);
   const view = new DataView(frame.buffer);
-  view.setUint8(CHECKSUM_BYTES, KINDS.indexOf(request.kind));
+  const code = request.kind === 'write' ? WRITE : WRITE + 1 + READ_MODES.indexOf(request.mode);
+  view.setUint8(CHECKSUM_BYTES, code);
   view.setUint32(CHECKSUM_BYTES + 1, request.count, true);
   frame.set(request.batch, REQUEST_HEADER_BYTES);
   return sealed(frame, checksum);
@@ -46,19 +59,23 @@ export function encodeRequest(request: Request, checksum: Checksum): Uint8Array<
 export function decodeRequest(frame: Uint8Array, checksum: Checksum): Request | null {
   if (!isSound(frame, REQUEST_HEADER_BYTES, checksum)) return null;
   const view = new DataView(frame.buffer, frame.byteOffset, frame.byteLength);
-  const kind = KINDS[view.getUint8(CHECKSUM_BYTES)];
-  if (kind === undefined) return null;
+  const code = view.getUint8(CHECKSUM_BYTES);
+  const mode = READ_MODES[code - WRITE - 1];
+  if (code !== WRITE && mode === undefined) return null;
   const count = view.getUint32(CHECKSUM_BYTES + 1, true);
   const batch = frame.subarray(REQUEST_HEADER_BYTES);
-  return holdsOperations(batch, kind, count) ? { kind, count, batch } : null;
+  if (!holdsOperations(batch, mode !== undefined, count)) return null;
+  return mode === undefined
+    ? { kind: 'write', count, batch }
+    : { kind: 'read', mode, count, batch };
 }
 
-function holdsOperations(batch: Uint8Array, kind: Request['kind'], count: number): boolean {
+function holdsOperations(batch: Uint8Array, getsOnly: boolean, count: number): boolean {
   const operation = new OperationReader(batch);
   let found = 0;
   try {
     while (operation.next()) {
-      if ((operation.kind === 'get') !== (kind === 'read')) return false;
+      if (getsOnly && operation.kind !== 'get') return false;
       found++;
     }
   } catch (error) {

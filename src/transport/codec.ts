@@ -3,24 +3,33 @@
  *
  *   checksum 4 · version 1 · kind 1 · sequence 8 · term 8 · from · to · fields of the kind
  *
- * in little-endian; the checksum covers everything behind it, ids are a length byte and UTF-8.
- * Numbers that are safe integers travel as float64. The commands of decoded entries are views of
- * the frame.
+ * as frame-bytes.ts writes them; the checksum covers everything behind it. The commands of decoded
+ * entries and the data of a snapshot are views of the frame.
  */
-import { entryContent, entryKindByte, entryKindOf, makeEntry } from '../entry.ts';
+import type { Checksum } from '../checksum.ts';
+import {
+  configurationContent,
+  entryContent,
+  entryKindByte,
+  entryKindOf,
+  makeConfiguration,
+  makeEntry,
+} from '../entry.ts';
 import {
   type AppendEntries,
   type AppendEntriesResponse,
   type Entry,
+  type InstallSnapshot,
+  type InstallSnapshotResponse,
   type Message,
   type NodeId,
   unreachable,
 } from '../raft/types.ts';
+import { FrameReader, FrameWriter, idBytes } from './frame-bytes.ts';
 
-/** CRC-32 (or a checksum as strong) of the bytes; passed in so that this file runs anywhere. */
-export type Checksum = (bytes: Uint8Array) => number;
+export type { Checksum } from '../checksum.ts';
 
-export const FRAME_VERSION = 1;
+export const FRAME_VERSION = 2;
 const KINDS = [
   'PreVote',
   'PreVoteResponse',
@@ -28,25 +37,37 @@ const KINDS = [
   'RequestVoteResponse',
   'AppendEntries',
   'AppendEntriesResponse',
+  'InstallSnapshot',
+  'InstallSnapshotResponse',
+  'TimeoutNow',
+  'ReadIndex',
+  'ReadIndexResponse',
 ] as const satisfies readonly Message['kind'][];
+const INSTALL_STATUSES = [
+  'installed',
+  'received',
+  'receiving',
+] as const satisfies readonly InstallSnapshotResponse['status'][];
 
 const CHECKSUM_BYTES = 4;
 /** Checksum, version, kind, sequence, term. */
 const HEADER_BYTES = CHECKSUM_BYTES + 2 + 8 + 8;
-/** The fields of each kind, without ids and entries. */
+/** The fields of each kind, without ids, entries, and the content of what has a length. */
 const FIELDS_BYTES: Readonly<Record<Message['kind'], number>> = {
   PreVote: 16,
   PreVoteResponse: 9,
-  RequestVote: 16,
+  RequestVote: 17,
   RequestVoteResponse: 1,
-  AppendEntries: 44,
-  AppendEntriesResponse: 41,
+  AppendEntries: 60,
+  AppendEntriesResponse: 49,
+  InstallSnapshot: 57,
+  InstallSnapshotResponse: 33,
+  TimeoutNow: 0,
+  ReadIndex: 16,
+  ReadIndexResponse: 25,
 };
 /** Index, term, kind and length of an entry. */
 const ENTRY_BYTES = 8 + 8 + 1 + 4;
-
-const textEncoder = new TextEncoder();
-const textDecoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
 export type Frame = {
   /** Counted by the sender for each link, so that a trace can pair sending and receiving. */
@@ -58,6 +79,10 @@ export type Frame = {
 export function frameBytes(message: Message): number {
   let size =
     HEADER_BYTES + FIELDS_BYTES[message.kind] + idBytes(message.from) + idBytes(message.to);
+  if (message.kind === 'InstallSnapshot') {
+    const { configuration } = message.snapshot.configuration;
+    return size + configurationContent(configuration).byteLength + message.data.byteLength;
+  }
   if (message.kind !== 'AppendEntries') return size;
   for (const entry of message.entries) size += ENTRY_BYTES + entryContent(entry).byteLength;
   return size;
@@ -70,7 +95,7 @@ export function encode(
   checksum: Checksum,
 ): Uint8Array<ArrayBuffer> {
   const entries = message.kind === 'AppendEntries' ? message.entries : [];
-  const writer = new Writer(frameBytes(message));
+  const writer = new FrameWriter(frameBytes(message));
   writer.u32(0);
   writer.u8(FRAME_VERSION);
   writer.u8(KINDS.indexOf(message.kind));
@@ -95,7 +120,7 @@ export function encode(
  */
 export function decode(bytes: Uint8Array, checksum: Checksum): Frame | null {
   if (bytes.byteLength < HEADER_BYTES) return null;
-  const reader = new Reader(bytes);
+  const reader = new FrameReader(bytes);
   if (reader.u32() !== checksum(bytes.subarray(CHECKSUM_BYTES))) return null;
   try {
     if (reader.u8() !== FRAME_VERSION) return null;
@@ -116,19 +141,20 @@ export function decode(bytes: Uint8Array, checksum: Checksum): Frame | null {
   }
 }
 
-function writeFields(writer: Writer, message: Message): void {
+function writeFields(writer: FrameWriter, message: Message): void {
   switch (message.kind) {
     case 'PreVote':
     case 'RequestVote':
       writer.f64(message.lastLogIndex);
       writer.f64(message.lastLogTerm);
+      if (message.kind === 'RequestVote') writer.flag(message.leadershipTransfer);
       break;
     case 'PreVoteResponse':
       writer.f64(message.requestTerm);
-      writer.u8(message.voteGranted ? 1 : 0);
+      writer.flag(message.voteGranted);
       break;
     case 'RequestVoteResponse':
-      writer.u8(message.voteGranted ? 1 : 0);
+      writer.flag(message.voteGranted);
       break;
     case 'AppendEntries':
       writer.f64(message.prevLogIndex);
@@ -136,47 +162,107 @@ function writeFields(writer: Writer, message: Message): void {
       writer.f64(message.leaderCommit);
       writer.f64(message.readRound);
       writer.f64(message.attempt);
+      writer.f64(message.sentUs);
+      writer.f64(message.roundTripUs);
       writer.u32(message.entries.length);
       break;
     case 'AppendEntriesResponse':
       writer.f64(message.readRound);
       writer.f64(message.attempt);
-      writer.u8(message.success ? 1 : 0);
+      writer.f64(message.sentUs);
+      writer.flag(message.success);
       writer.f64(message.success ? message.matchIndex : message.prevLogIndex);
       writer.f64(message.success ? 0 : message.hintIndex);
       writer.f64(message.success ? 0 : message.hintTerm);
+      break;
+    case 'InstallSnapshot':
+      writeInstallSnapshot(writer, message);
+      break;
+    case 'InstallSnapshotResponse':
+      writer.f64(message.index);
+      writer.f64(message.readRound);
+      writer.f64(message.sentUs);
+      writer.u8(INSTALL_STATUSES.indexOf(message.status));
+      writer.f64(message.status === 'receiving' ? message.offset : 0);
+      break;
+    case 'TimeoutNow':
+      break;
+    case 'ReadIndex':
+      writer.f64(message.nonce);
+      writer.f64(message.readId);
+      break;
+    case 'ReadIndexResponse':
+      writer.f64(message.nonce);
+      writer.f64(message.readId);
+      writer.flag(message.index !== null);
+      writer.f64(message.index ?? 0);
       break;
     default:
       unreachable(message);
   }
 }
 
+function writeInstallSnapshot(writer: FrameWriter, message: InstallSnapshot): void {
+  const { index, term, configuration } = message.snapshot;
+  writer.f64(index);
+  writer.f64(term);
+  writer.f64(configuration.index);
+  writer.bytes(configurationContent(configuration.configuration));
+  writer.f64(message.offset);
+  writer.flag(message.done);
+  writer.f64(message.readRound);
+  writer.f64(message.sentUs);
+  writer.bytes(message.data);
+}
+
 type Envelope = { from: NodeId; to: NodeId; term: number };
 
-function readFields(reader: Reader, kind: Message['kind'], envelope: Envelope): Message {
+function readFields(reader: FrameReader, kind: Message['kind'], envelope: Envelope): Message {
   switch (kind) {
     case 'PreVote':
-    case 'RequestVote':
       return { kind, ...envelope, lastLogIndex: reader.f64(), lastLogTerm: reader.f64() };
     case 'PreVoteResponse':
-      return { kind, ...envelope, requestTerm: reader.f64(), voteGranted: reader.u8() === 1 };
+      return { kind, ...envelope, requestTerm: reader.f64(), voteGranted: reader.flag() };
+    case 'RequestVote': {
+      const [lastLogIndex, lastLogTerm] = [reader.f64(), reader.f64()];
+      return { kind, ...envelope, lastLogIndex, lastLogTerm, leadershipTransfer: reader.flag() };
+    }
     case 'RequestVoteResponse':
-      return { kind, ...envelope, voteGranted: reader.u8() === 1 };
+      return { kind, ...envelope, voteGranted: reader.flag() };
     case 'AppendEntries':
       return readAppendEntries(reader, envelope);
     case 'AppendEntriesResponse':
       return readAppendEntriesResponse(reader, envelope);
+    case 'InstallSnapshot':
+      return readInstallSnapshot(reader, envelope);
+    case 'InstallSnapshotResponse':
+      return readInstallSnapshotResponse(reader, envelope);
+    case 'TimeoutNow':
+      return { kind, ...envelope };
+    case 'ReadIndex':
+      return { kind, ...envelope, nonce: reader.f64(), readId: reader.f64() };
+    case 'ReadIndexResponse': {
+      const [nonce, readId, leads, index] = [
+        reader.f64(),
+        reader.f64(),
+        reader.flag(),
+        reader.f64(),
+      ];
+      return { kind, ...envelope, nonce, readId, index: leads ? index : null };
+    }
     default:
       return unreachable(kind);
   }
 }
 
-function readAppendEntries(reader: Reader, { from, to, term }: Envelope): AppendEntries {
+function readAppendEntries(reader: FrameReader, { from, to, term }: Envelope): AppendEntries {
   const prevLogIndex = reader.f64();
   const prevLogTerm = reader.f64();
   const leaderCommit = reader.f64();
   const readRound = reader.f64();
   const attempt = reader.f64();
+  const sentUs = reader.f64();
+  const roundTripUs = reader.f64();
   const count = reader.u32();
   const entries: Entry[] = [];
   for (let i = 0; i < count; i++) {
@@ -196,128 +282,48 @@ function readAppendEntries(reader: Reader, { from, to, term }: Envelope): Append
     leaderCommit,
     readRound,
     attempt,
+    sentUs,
+    roundTripUs,
   };
 }
 
-function readAppendEntriesResponse(reader: Reader, envelope: Envelope): AppendEntriesResponse {
+function readAppendEntriesResponse(reader: FrameReader, envelope: Envelope): AppendEntriesResponse {
   const readRound = reader.f64();
   const attempt = reader.f64();
-  const success = reader.u8() === 1;
+  const sentUs = reader.f64();
+  const success = reader.flag();
   const index = reader.f64();
   const hintIndex = reader.f64();
   const hintTerm = reader.f64();
-  const head = { kind: 'AppendEntriesResponse', ...envelope, readRound, attempt } as const;
+  const head = { kind: 'AppendEntriesResponse', ...envelope, readRound, attempt, sentUs } as const;
   return success
     ? { ...head, success, matchIndex: index }
     : { ...head, success, prevLogIndex: index, hintIndex, hintTerm };
 }
 
-// There are few ids and many messages: each id is encoded and decoded once.
-const encodedIds = new Map<NodeId, Uint8Array>();
-
-function encodedId(id: NodeId): Uint8Array {
-  let encoded = encodedIds.get(id);
-  if (encoded === undefined) {
-    encoded = textEncoder.encode(id);
-    if (encoded.byteLength > 255) {
-      throw new RangeError(`a node id has at most 255 bytes of UTF-8, got ${encoded.byteLength}`);
-    }
-    encodedIds.set(id, encoded);
-  }
-  return encoded;
+function readInstallSnapshot(reader: FrameReader, envelope: Envelope): InstallSnapshot {
+  const index = reader.f64();
+  const term = reader.f64();
+  const configuration = { index: reader.f64(), configuration: makeConfiguration(reader.bytes()) };
+  const snapshot = { index, term, configuration };
+  const offset = reader.f64();
+  const done = reader.flag();
+  const readRound = reader.f64();
+  const sentUs = reader.f64();
+  const data = reader.bytes();
+  return { kind: 'InstallSnapshot', ...envelope, snapshot, offset, data, done, readRound, sentUs };
 }
 
-function idBytes(id: NodeId): number {
-  return 1 + encodedId(id).byteLength;
-}
-
-class Writer {
-  readonly #bytes: Uint8Array<ArrayBuffer>;
-  readonly #view: DataView;
-  #at = 0;
-
-  constructor(capacity: number) {
-    this.#bytes = new Uint8Array(capacity);
-    this.#view = new DataView(this.#bytes.buffer);
-  }
-
-  u8(value: number): void {
-    this.#view.setUint8(this.#at, value);
-    this.#at += 1;
-  }
-
-  u32(value: number): void {
-    this.#view.setUint32(this.#at, value, true);
-    this.#at += 4;
-  }
-
-  f64(value: number): void {
-    this.#view.setFloat64(this.#at, value, true);
-    this.#at += 8;
-  }
-
-  id(id: NodeId): void {
-    const encoded = encodedId(id);
-    this.u8(encoded.byteLength);
-    this.#bytes.set(encoded, this.#at);
-    this.#at += encoded.byteLength;
-  }
-
-  bytes(content: Uint8Array): void {
-    this.u32(content.byteLength);
-    this.#bytes.set(content, this.#at);
-    this.#at += content.byteLength;
-  }
-
-  finish(): Uint8Array<ArrayBuffer> {
-    // A port that clones a view clones the whole buffer behind it: frames fill theirs exactly.
-    if (this.#at !== this.#bytes.byteLength) throw new Error('a frame does not fill its buffer');
-    return this.#bytes;
-  }
-}
-
-class Reader {
-  readonly #bytes: Uint8Array;
-  readonly #view: DataView;
-  #at = 0;
-
-  constructor(bytes: Uint8Array) {
-    this.#bytes = bytes;
-    this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  }
-
-  u8(): number {
-    return this.#view.getUint8(this.#at++);
-  }
-
-  u32(): number {
-    const value = this.#view.getUint32(this.#at, true);
-    this.#at += 4;
-    return value;
-  }
-
-  f64(): number {
-    const value = this.#view.getFloat64(this.#at, true);
-    this.#at += 8;
-    return value;
-  }
-
-  id(): NodeId {
-    return textDecoder.decode(this.#take(this.u8()));
-  }
-
-  bytes(): Uint8Array {
-    return this.#take(this.u32());
-  }
-
-  atEnd(): boolean {
-    return this.#at === this.#bytes.byteLength;
-  }
-
-  #take(length: number): Uint8Array {
-    if (this.#at + length > this.#bytes.byteLength) throw new RangeError('cut short');
-    const taken = this.#bytes.subarray(this.#at, this.#at + length);
-    this.#at += length;
-    return taken;
-  }
+function readInstallSnapshotResponse(
+  reader: FrameReader,
+  envelope: Envelope,
+): InstallSnapshotResponse {
+  const index = reader.f64();
+  const readRound = reader.f64();
+  const sentUs = reader.f64();
+  const status = INSTALL_STATUSES[reader.u8()];
+  const offset = reader.f64();
+  const head = { kind: 'InstallSnapshotResponse', ...envelope, index, readRound, sentUs } as const;
+  if (status === undefined) throw new RangeError('unknown status of a snapshot');
+  return status === 'receiving' ? { ...head, status, offset } : { ...head, status };
 }

@@ -2,18 +2,23 @@
  * What the tests of the core share: settings, logs from a row of terms, commands that read as text.
  */
 
+import { lastIndex, latestConfiguration } from '../../src/raft/log.ts';
+import { peersOf } from '../../src/raft/quorum.ts';
 import { create, nextDeadlineUs, step } from '../../src/raft/raft.ts';
 import { fork } from '../../src/raft/random.ts';
 import type {
+  AppendEntries,
   Configuration,
   Effect,
   Entry,
+  Membership,
   Message,
   NodeId,
   RaftState,
   Settings,
   Term,
 } from '../../src/raft/types.ts';
+import { LIMITS } from '../support/settings.ts';
 
 /** The dissertation's usual timeouts (§3.4), everything switched on, windows and batches small. */
 export const SETTINGS: Settings = {
@@ -26,6 +31,7 @@ export const SETTINGS: Settings = {
   windowMessages: 4,
   batchEntries: 8,
   batchBytes: 65_536,
+  ...LIMITS,
 };
 
 /** The Raft of chapter 3: none of what later chapters add. */
@@ -81,6 +87,9 @@ export function server(options: ServerOptions = {}): RaftState {
     configuration: simple(...(options.voters ?? ['n1', 'n2', 'n3'])),
     currentTerm: options.term ?? terms.at(-1) ?? 0,
     votedFor: options.vote ?? null,
+    snapshot: null,
+    baseIndex: 0,
+    baseTerm: 0,
     entries: entriesOf(terms),
   });
 }
@@ -142,6 +151,47 @@ export function elect(state: RaftState): { nowUs: number; effects: Effect[] } {
   return { nowUs, effects };
 }
 
+/** A leader whose no-op is committed, acknowledged by all others, and when that was. */
+export function settledLeader(options: ServerOptions = {}): { leader: RaftState; nowUs: number } {
+  const leader = server(options);
+  const { nowUs } = elect(leader);
+  commitAll(leader, nowUs);
+  return { leader, nowUs };
+}
+
+/** The leader's disk and all other members acknowledge the whole of its log. */
+export function commitAll(leader: RaftState, nowUs: number): Effect[] {
+  const effects = persistAll(leader, nowUs);
+  const { log } = leader.persistent;
+  for (const peer of peersOf(latestConfiguration(log), leader.id)) {
+    effects.push(...acknowledge(leader, peer, lastIndex(log), nowUs));
+  }
+  return effects;
+}
+
+export function configure(
+  state: RaftState,
+  membership: Partial<Membership>,
+  nowUs: number,
+  catchUp = false,
+): Effect[] {
+  const wanted = { voters: [], learners: [], ...membership };
+  return step(state, { kind: 'configure', id: 1, membership: wanted, catchUp, nowUs });
+}
+
+/** What the answers among the effects say, in a word. */
+export function answers(effects: readonly Effect[]): string[] {
+  return effects.flatMap((effect) => {
+    if (effect.kind !== 'answer') return [];
+    return [effect.answer.kind === 'rejected' ? effect.answer.reason : effect.answer.kind];
+  });
+}
+
+/** The configuration that a server goes by. */
+export function configurationOf({ persistent }: RaftState): Configuration {
+  return latestConfiguration(persistent.log);
+}
+
 export function propose(state: RaftState, text: string, nowUs: number, id = 1): Effect[] {
   return step(state, { kind: 'propose', id, command: encodeCommand(text), nowUs });
 }
@@ -150,7 +200,7 @@ export function read(state: RaftState, id: number, nowUs: number): Effect[] {
   return step(state, { kind: 'read', id, mode: 'readIndex', nowUs });
 }
 
-/** A follower acknowledges the leader's log up to `matchIndex`. */
+/** A follower acknowledges the leader's log up to `matchIndex`, as soon as it was asked. */
 export function acknowledge(
   state: RaftState,
   from: NodeId,
@@ -163,9 +213,27 @@ export function acknowledge(
   return receive(
     state,
     from,
-    { kind, term, success: true, matchIndex, readRound, attempt: 0 },
+    { kind, term, success: true, matchIndex, readRound, attempt: 0, sentUs: nowUs },
     nowUs,
   );
+}
+
+/** An AppendEntries of which only what matters is given. */
+export function appendEntries(
+  part: Partial<AppendEntries> & Pick<AppendEntries, 'from' | 'to' | 'term'>,
+): AppendEntries {
+  return {
+    kind: 'AppendEntries',
+    prevLogIndex: 0,
+    prevLogTerm: 0,
+    entries: [],
+    leaderCommit: 0,
+    readRound: 0,
+    attempt: 0,
+    sentUs: 0,
+    roundTripUs: 0,
+    ...part,
+  };
 }
 
 /** A leader of `term` sends what follows `prevLogIndex`, the entries given by their terms. */
@@ -184,19 +252,16 @@ export function append(
   const [prevLogIndex, prevLogTerm] = part.prev ?? [0, 0];
   const entries = entriesOf(part.terms ?? [], prevLogIndex + 1);
   const { term, commit: leaderCommit = 0, round: readRound = 0 } = part;
-  return receive(
-    state,
+  const message = appendEntries({
     from,
-    {
-      kind: 'AppendEntries',
-      term,
-      prevLogIndex,
-      prevLogTerm,
-      entries,
-      leaderCommit,
-      readRound,
-      attempt: 0,
-    },
-    nowUs,
-  );
+    to: state.id,
+    term,
+    prevLogIndex,
+    prevLogTerm,
+    entries,
+    leaderCommit,
+    readRound,
+    sentUs: nowUs,
+  });
+  return step(state, { kind: 'message', message, nowUs });
 }

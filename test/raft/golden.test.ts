@@ -11,7 +11,7 @@ import { play, readScript, scriptNames } from './golden.ts';
 const names = scriptNames();
 
 test('there are scripts', (t) => {
-  t.true(names.length >= 16);
+  t.true(names.length >= 60);
 });
 
 for (const name of names) {

@@ -16,10 +16,22 @@ import {
   summarize,
 } from '../../src/raft/invariants.ts';
 import type { Effect, Input, LeaderRole, RaftState } from '../../src/raft/types.ts';
-import { elect, entriesOf, persistAll, server, simple } from './fixture.ts';
+import { appendEntries, elect, entriesOf, persistAll, server, simple } from './fixture.ts';
 import { walk } from './walk.ts';
+import type { Counts } from './walk-events.ts';
 
-const WALKS = 1_000;
+const WALKS = 1_500;
+
+/** Of what a walk must on average have at least so many, or it shows nothing. */
+const AT_LEAST: Readonly<Record<keyof Counts, number>> = {
+  committed: 10,
+  leaders: 2,
+  configurations: 1,
+  installed: 1,
+  transfers: 0.3,
+  leaseReads: 1,
+  followerReads: 0.3,
+};
 
 type Mutable<T> = { -readonly [K in keyof T]: T[K] };
 
@@ -60,6 +72,22 @@ const acknowledgement = (term: number, after: 'term' | 'log' = 'log'): Effect =>
     matchIndex: 1,
     readRound: 0,
     attempt: 0,
+    sentUs: 0,
+  },
+});
+
+const installed = (index: number): Effect => ({
+  kind: 'send',
+  after: 'term',
+  message: {
+    kind: 'InstallSnapshotResponse',
+    from: 'n1',
+    to: 'n2',
+    term: 2,
+    index,
+    status: 'installed',
+    readRound: 0,
+    sentUs: 0,
   },
 });
 
@@ -70,6 +98,7 @@ const persisting = (sequence: number, term: number): Effect => ({
     termAndVote: { currentTerm: term, votedFor: null },
     truncateFrom: null,
     entries: [],
+    compactTo: null,
   },
 });
 
@@ -112,8 +141,8 @@ const STEP_CASES: readonly (readonly [what: string, of: () => RaftState, broken:
     (step) => {
       const term = step.state.persistent.currentTerm;
       step.state.role = { kind: 'follower', reason: 'broken by hand' };
-      const message = { kind: 'RequestVoteResponse', from: 'n2', to: 'n1', term } as const;
-      step.input = { kind: 'message', nowUs: 0, message: { ...message, voteGranted: true } };
+      const message = appendEntries({ from: 'n2', to: 'n1', term });
+      step.input = { kind: 'message', nowUs: 0, message };
     },
   ],
   [
@@ -154,7 +183,56 @@ const STEP_CASES: readonly (readonly [what: string, of: () => RaftState, broken:
     'the window is kept (§10.2)',
     leader,
     ({ state }) => {
-      for (const progress of leading(state).progress) progress.inflight = [1, 1, 1, 1, 1];
+      const message = { lastIndex: 3, bytes: 1 };
+      for (const progress of leading(state).progress) progress.inflight = Array(5).fill(message);
+    },
+  ],
+  [
+    'bytes in flight are counted once',
+    leader,
+    ({ state }) => {
+      for (const progress of leading(state).progress) progress.inflightBytes = -1;
+    },
+  ],
+  [
+    'who is sent a snapshot is in that state',
+    leader,
+    ({ state }) => {
+      for (const progress of leading(state).progress) progress.state = 'snapshot';
+    },
+  ],
+  [
+    'bytes that are not committed are counted once',
+    leader,
+    ({ state }) => {
+      leading(state).uncommittedBytes = -1;
+    },
+  ],
+  [
+    'one change of membership at a time (§4.1)',
+    leader,
+    ({ state }) => {
+      state.volatile.commitIndex = leading(state).termStartIndex;
+      for (const index of [4, 5]) {
+        const configuration = simple('n1', `n${index}`);
+        state.persistent.log.configurations.push({ index, configuration });
+      }
+    },
+  ],
+  [
+    'what is removed is in a snapshot (§5.1)',
+    follower,
+    ({ state }) => {
+      state.persistent.log.baseIndex = 1;
+      state.persistent.log.entries.shift();
+    },
+  ],
+  [
+    'snapshots are of committed entries (§5.1)',
+    follower,
+    ({ state }) => {
+      const configuration = { index: 0, configuration: simple('n1', 'n2', 'n3') };
+      state.persistent.snapshot = { index: 1, term: 1, configuration };
     },
   ],
   ['persists are numbered in order', follower, ({ effects }) => effects.push(persisting(7, 2))],
@@ -188,12 +266,20 @@ const STEP_CASES: readonly (readonly [what: string, of: () => RaftState, broken:
     },
   ],
   [
+    'an acknowledgement waits for the log it vouches for (§3.8)',
+    follower,
+    ({ state, effects }) => {
+      state.volatile.persistedIndex = 2;
+      effects.push(installed(3));
+    },
+  ],
+  [
     'committed entries are never removed (§3.5)',
     follower,
     ({ before, state, effects }) => {
       before.commitIndex = 2;
       state.volatile.commitIndex = 2;
-      const change = { termAndVote: null, truncateFrom: 2, entries: [] };
+      const change = { termAndVote: null, truncateFrom: 2, entries: [], compactTo: null };
       effects.push({ kind: 'persist', sequence: 1, change });
     },
   ],
@@ -231,8 +317,8 @@ const STATE_CASES: readonly (readonly [what: string, broken: (state: RaftState) 
   ],
 ];
 
-for (const [what, of, broken] of STEP_CASES) {
-  test(`fires: ${what}`, (t) => {
+STEP_CASES.forEach(([what, of, broken], i) => {
+  test(`fires (${i + 1}): ${what}`, (t) => {
     const step = idle(of());
     t.notThrows(() => checkStep(step.before, step.input, step.effects, step.state));
     broken(step);
@@ -242,7 +328,7 @@ for (const [what, of, broken] of STEP_CASES) {
     t.true(error?.message.includes(`does not hold: ${what}`), error?.message);
     t.regex(error?.message ?? '', /\n {2}in {4}n1 (follower|leader) term=\d+ vote=/);
   });
-}
+});
 
 for (const [what, broken] of STATE_CASES) {
   test(`fires: ${what}`, (t) => {
@@ -257,8 +343,8 @@ for (const [what, broken] of STATE_CASES) {
 
 test('every check of invariants.ts has a case here', (t) => {
   const source = readFileSync(new URL('../../src/raft/invariants.ts', import.meta.url), 'utf8');
-  const named = source.matchAll(/(?:hold|violated)\([^;]*?'([^']+)'/g);
-  const checks = [...named].map((match) => match[1]);
+  const held = source.matchAll(/hold\([^;]*?'([^']+)',?\s*\);/g);
+  const checks = [...held, ...source.matchAll(/violated\('([^']+)'/g)].map((match) => match[1]);
   const cases: string[] = [...STEP_CASES, ...STATE_CASES].map(([what]) => what);
   t.true(checks.length > 20);
   t.deepEqual(
@@ -268,14 +354,12 @@ test('every check of invariants.ts has a case here', (t) => {
 });
 
 test(`random walks: ${WALKS} seeds`, (t) => {
-  let committed = 0;
-  let leaders = 0;
+  const sum: Record<string, number> = {};
   for (let seed = 1; seed <= WALKS; seed++) {
-    const result = walk(seed);
-    committed += result.committed;
-    leaders += result.leaders;
+    for (const [what, count] of Object.entries(walk(seed))) sum[what] = (sum[what] ?? 0) + count;
   }
-  t.log(`${committed} entries committed, ${leaders} terms with a leader`);
-  t.true(committed > 5 * WALKS, 'walks in which nothing commits show nothing');
-  t.true(leaders > 2 * WALKS);
+  t.log(sum);
+  for (const [what, atLeast] of Object.entries(AT_LEAST)) {
+    t.true((sum[what] ?? 0) > atLeast * WALKS, `walks show little of ${what}: ${sum[what]}`);
+  }
 });

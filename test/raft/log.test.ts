@@ -7,12 +7,22 @@
 import test from 'ava';
 import fc from 'fast-check';
 import * as log from '../../src/raft/log.ts';
-import { createProgress, mayAppend, onMatch, onReject, onSent } from '../../src/raft/progress.ts';
+import {
+  createProgress,
+  mayAppend,
+  onEntriesGone,
+  onHeard,
+  onMatch,
+  onReject,
+  onSent,
+} from '../../src/raft/progress.ts';
 import type { Entry, Log } from '../../src/raft/types.ts';
-import { encodeCommand, entriesOf, simple } from './fixture.ts';
+import { encodeCommand, entriesOf, SETTINGS, simple } from './fixture.ts';
+
+const BEFORE = { index: 0, configuration: simple('n1') };
 
 function logOf(...terms: number[]): Log {
-  return log.createLog(simple('n1'), entriesOf(terms));
+  return log.createLog(BEFORE, { baseIndex: 0, baseTerm: 0, entries: entriesOf(terms) });
 }
 
 function configurationEntry(index: number, ...voters: string[]): Entry {
@@ -21,8 +31,8 @@ function configurationEntry(index: number, ...voters: string[]): Entry {
 
 /** A log whose first entries are gone, as after a snapshot up to 5/2 (§5.1). */
 function compacted(): Log {
-  const configurations = [{ index: 0, configuration: simple('n1') }];
-  return { baseIndex: 5, baseTerm: 2, entries: entriesOf([2, 3], 6), configurations };
+  const content = { baseIndex: 5, baseTerm: 2, entries: entriesOf([2, 3], 6) };
+  return log.createLog({ index: 4, configuration: simple('n1') }, content);
 }
 
 test('an empty log ends at 0, of term 0', (t) => {
@@ -125,21 +135,104 @@ test('up-to-date is by last term, then by length', (t) => {
   t.false(log.isUpToDate(own, 1, 9));
 });
 
+// §5.1
+test('compaction removes the entries up to a base, which keeps its term', (t) => {
+  const filled = logOf(1, 1, 2, 2, 3);
+  log.compactTo(filled, 3, 2);
+  t.like(filled, { baseIndex: 3, baseTerm: 2 });
+  t.deepEqual(
+    filled.entries.map(({ index }) => index),
+    [4, 5],
+  );
+  t.is(log.lastIndex(filled), 5);
+  t.is(log.lastTerm(filled), 3);
+  log.compactTo(filled, 2, 1);
+  t.is(filled.baseIndex, 3, 'a base never goes back');
+  log.compactTo(filled, 5, 3);
+  t.deepEqual(filled.entries, []);
+  t.is(log.lastTerm(filled), 3, 'the base is its last entry then');
+});
+
+// Figure 5.3, receiver 6 and 7: only "if existing log entry has same index and term" does any of
+// the log stay
+test('compaction to an entry that the log does not hold empties it', (t) => {
+  const other = logOf(1, 1, 1, 1);
+  log.compactTo(other, 3, 2);
+  t.like(other, { baseIndex: 3, baseTerm: 2, entries: [] });
+  const short = logOf(1, 1);
+  log.compactTo(short, 7, 2);
+  t.like(short, { baseIndex: 7, baseTerm: 2, entries: [] });
+  t.is(log.lastIndex(short), 7);
+});
+
+test('cuts, slices and batches count from the base', (t) => {
+  const indexes = (entries: readonly Entry[]): number[] => entries.map(({ index }) => index);
+  const short = compacted();
+  t.deepEqual(indexes(log.batchFrom(short, 6, 10, 1_000)), [6, 7]);
+  t.deepEqual(indexes(log.batchFrom(short, 7, 10, 1_000)), [7]);
+  t.deepEqual(indexes(log.batchFrom(short, 8, 10, 1_000)), []);
+  t.is(log.bytesFrom(short, 7), log.entryBytes(short.entries[1] as Entry));
+  t.is(log.bytesFrom(short, 8), 0);
+  log.truncateFrom(short, 7);
+  t.deepEqual(indexes(short.entries), [6]);
+  log.truncateFrom(short, 6);
+  t.is(log.lastIndex(short), 5);
+  t.is(log.lastTerm(short), 2);
+});
+
+// §4.1, §5.1: a snapshot holds the configuration as of its last entry
+test('each index has the configuration that was the latest there', (t) => {
+  const filled = logOf(1);
+  log.append(filled, [configurationEntry(2, 'n1', 'n2'), ...entriesOf([1], 3)]);
+  log.append(filled, [configurationEntry(4, 'n2')]);
+  const at = (index: number): unknown => log.configurationAt(filled, index);
+  t.deepEqual(at(1), BEFORE);
+  t.deepEqual(at(2), { index: 2, configuration: simple('n1', 'n2') });
+  t.deepEqual(at(3), { index: 2, configuration: simple('n1', 'n2') });
+  t.deepEqual(at(9), { index: 4, configuration: simple('n2') });
+});
+
+test('behind the configuration of the latest snapshot none is known any more', (t) => {
+  t.throws(() => log.configurationAt(compacted(), 3), { message: /no configuration .* entry 3/ });
+});
+
+test('entries kept behind a snapshot bring no configuration older than its own', (t) => {
+  const entries = [configurationEntry(3, 'n1', 'n2'), configurationEntry(4, 'n1', 'n3')];
+  const placed = { index: 4, configuration: simple('n1', 'n3') };
+  const kept = log.createLog(placed, { baseIndex: 2, baseTerm: 1, entries });
+  t.deepEqual(kept.configurations, [placed]);
+  log.append(kept, [configurationEntry(5, 'n3')]);
+  log.truncateFrom(kept, 5);
+  t.deepEqual(log.latestConfiguration(kept), simple('n1', 'n3'));
+});
+
+const WINDOW = { ...SETTINGS, windowMessages: 2, windowBytes: 100 };
+
 test('a probe is one message; the first match opens the window', (t) => {
   const progress = createProgress('n2', 5);
-  t.true(mayAppend(progress, 2));
-  onSent(progress, 6);
-  t.false(mayAppend(progress, 2));
+  t.true(mayAppend(progress, WINDOW));
+  onSent(progress, 6, 20);
+  t.false(mayAppend(progress, WINDOW));
   t.true(onMatch(progress, 6, 0));
   t.like(progress, { state: 'replicate', matchIndex: 6, nextIndex: 7 });
-  onSent(progress, 8);
-  onSent(progress, 9);
-  t.false(mayAppend(progress, 2));
-  t.deepEqual(progress.inflight, [8, 9]);
+  onSent(progress, 8, 20);
+  onSent(progress, 9, 20);
+  t.false(mayAppend(progress, WINDOW));
+  t.like(progress, { inflightBytes: 40 });
   t.true(onMatch(progress, 8, 0));
-  t.deepEqual(progress.inflight, [9]);
+  t.deepEqual(progress.inflight, [{ lastIndex: 9, bytes: 20 }]);
   t.false(onMatch(progress, 7, 0), 'an older acknowledgement is no news');
   t.is(progress.matchIndex, 8);
+});
+
+test('the window is bounded in bytes, too, and an empty one takes anything', (t) => {
+  const progress = createProgress('n2', 5);
+  onMatch(progress, 5, 0);
+  onSent(progress, 6, 1_000);
+  t.false(mayAppend(progress, WINDOW), 'one of two messages, but more than 100 bytes');
+  onMatch(progress, 6, 0);
+  t.like(progress, { inflight: [], inflightBytes: 0 });
+  t.true(mayAppend(progress, WINDOW));
 });
 
 test('stale refusals are ignored, fresh ones go back, never below what matches', (t) => {
@@ -148,23 +241,48 @@ test('stale refusals are ignored, fresh ones go back, never below what matches',
   t.true(onReject(progress, 5, 3, 0));
   t.is(progress.nextIndex, 4);
   onMatch(progress, 3, 0);
-  onSent(progress, 6);
+  onSent(progress, 6, 20);
   t.false(onReject(progress, 3, 1, 0), 'what is below matchIndex is known to be there');
   t.true(onReject(progress, 6, 1, 0));
-  t.like(progress, { state: 'probe', nextIndex: 4, inflight: [] });
+  t.like(progress, { state: 'probe', nextIndex: 4, inflight: [], inflightBytes: 0 });
 });
 
 test('the refusals of a pipeline that was given up do not give up the next one', (t) => {
   const progress = createProgress('n2', 5);
   onMatch(progress, 5, 0);
-  for (const sent of [6, 7, 8]) onSent(progress, sent);
+  for (const sent of [6, 7, 8]) onSent(progress, sent, 20);
   // The first of three was overtaken: the two behind it are refused, and only one refusal counts.
   t.true(onReject(progress, 6, 5, 0));
   t.like(progress, { state: 'probe', nextIndex: 6, attempt: 1 });
-  onSent(progress, 6);
+  onSent(progress, 6, 20);
   t.false(onReject(progress, 7, 5, 0));
   t.true(onMatch(progress, 6, 0), 'what a late answer says is durable counts');
   t.is(progress.state, 'probe', 'but the probe has not been answered');
   t.true(onMatch(progress, 8, 1));
   t.like(progress, { state: 'replicate', matchIndex: 8, nextIndex: 9 });
+});
+
+// Figure 5.3
+test('who is sent a snapshot is sent entries again when it has as much as that', (t) => {
+  const progress = createProgress('n2', 9);
+  onMatch(progress, 3, 0);
+  onEntriesGone(progress, 7, 0);
+  t.like(progress, { state: 'snapshot', nextIndex: 8, snapshot: { index: 7, offset: 0 } });
+  t.false(mayAppend(progress, WINDOW));
+  t.false(onReject(progress, 4, 3, progress.attempt), 'a refusal of what was sent before');
+  t.true(onMatch(progress, 5, 0), 'an acknowledgement of what was sent before');
+  t.is(progress.state, 'snapshot');
+  t.true(onMatch(progress, 7, 0));
+  t.like(progress, { state: 'replicate', matchIndex: 7, nextIndex: 8, snapshot: null });
+});
+
+// RFC 6298, section 2
+test('the round trip is smoothed, and what was overtaken says nothing of it', (t) => {
+  const progress = createProgress('n2', 5);
+  onHeard(progress, 1_000, 1_800);
+  t.like(progress, { roundTripUs: 800, roundTripVariationUs: 400, heardSentUs: 1_000 });
+  onHeard(progress, 500, 9_000);
+  t.like(progress, { roundTripUs: 800, heardSentUs: 1_000 });
+  onHeard(progress, 2_000, 3_600);
+  t.like(progress, { roundTripUs: 900, roundTripVariationUs: 500, heardSentUs: 2_000 });
 });

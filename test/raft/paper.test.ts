@@ -45,9 +45,20 @@ function requestVote(
   term: number,
   last: [number, number],
 ): Effect[] {
+  return askForVote(state, from, term, last, nextDeadlineUs(state));
+}
+
+function askForVote(
+  state: RaftState,
+  from: string,
+  term: number,
+  last: [number, number],
+  nowUs: number,
+  leadershipTransfer = false,
+): Effect[] {
   const [lastLogIndex, lastLogTerm] = last;
-  const kind = 'RequestVote';
-  return receive(state, from, { kind, term, lastLogIndex, lastLogTerm }, nextDeadlineUs(state));
+  const request = { kind: 'RequestVote', term, lastLogIndex, lastLogTerm } as const;
+  return receive(state, from, { ...request, leadershipTransfer }, nowUs);
 }
 
 // ---- §3.3 Raft basics ---------------------------------------------------------------------------
@@ -231,9 +242,9 @@ test('"election timeouts are chosen randomly from a fixed interval", anew each t
 test('granting a vote restarts the election timeout, refusing one does not', (t) => {
   const state = server({ settings: CHAPTER_3, terms: [1] });
   const deadline = nextDeadlineUs(state);
-  receive(state, 'n2', { kind: 'RequestVote', term: 2, lastLogIndex: 0, lastLogTerm: 0 }, 140_000);
+  askForVote(state, 'n2', 2, [0, 0], 140_000);
   t.is(nextDeadlineUs(state), deadline);
-  receive(state, 'n2', { kind: 'RequestVote', term: 3, lastLogIndex: 1, lastLogTerm: 1 }, 140_000);
+  askForVote(state, 'n2', 3, [1, 1], 140_000);
   t.true(nextDeadlineUs(state) >= 290_000);
 });
 
@@ -361,7 +372,7 @@ test('"a leader never overwrites or deletes entries in its own log"', (t) => {
     receive(
       leader,
       'n2',
-      { kind: 'AppendEntriesResponse', term, success: false, ...refusal },
+      { kind: 'AppendEntriesResponse', term, success: false, ...refusal, sentUs: nowUs },
       nowUs,
     );
   }
@@ -485,7 +496,8 @@ test('a restarted leader is a follower and does not know what is committed', (t)
     configuration: { voters: ['n1', 'n2', 'n3'], outgoing: [], learners: [] },
     currentTerm,
     votedFor,
-    entries: log.entries,
+    snapshot: null,
+    ...log,
   });
   t.is(again.role.kind, 'follower');
   t.is(again.volatile.commitIndex, 0);
@@ -498,10 +510,9 @@ test('a restarted leader is a follower and does not know what is committed', (t)
 test('RequestVote "within the minimum election timeout" of hearing from a leader', (t) => {
   const state = server();
   append(state, 'n2', { term: 1 }, 0);
-  const request = { kind: 'RequestVote', term: 9, lastLogIndex: 0, lastLogTerm: 0 } as const;
-  t.deepEqual(receive(state, 'n3', request, 149_999), []);
+  t.deepEqual(askForVote(state, 'n3', 9, [0, 0], 149_999), []);
   t.is(state.persistent.currentTerm, 1);
-  t.like(sent(receive(state, 'n3', request, 150_000))[0], { voteGranted: true });
+  t.like(sent(askForVote(state, 'n3', 9, [0, 0], 150_000))[0], { voteGranted: true });
 });
 
 // ---- §6.2 CheckQuorum ---------------------------------------------------------------------------
@@ -584,7 +595,7 @@ test('reads that wait are rejected when the leader steps down', (t) => {
   const { leader, nowUs } = settled();
   read(leader, 1, nowUs);
   const answered = append(leader, 'n2', { term: 2 }, nowUs).find((e) => e.kind === 'answer');
-  t.deepEqual(answered?.answer, { kind: 'rejected', leaderId: 'n2' });
+  t.deepEqual(answered?.answer, { kind: 'rejected', reason: 'notLeader', leaderId: 'n2' });
 });
 
 // §6.4: "a new round of heartbeats": one of this term. n1 led term 1 up to round 3, and leads term

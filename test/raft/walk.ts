@@ -1,48 +1,39 @@
 /**
  * A random walk: a few cores under random delivery, loss, duplication, reordering, timers, crashes,
- * slow disks and cuts, audited after every event; then everything is healed, and they must agree
- * and go on.
+ * slow disks, cuts and clocks that drift, while they are asked for commands, reads of every kind,
+ * snapshots, other members and other leaders; audited after every event. Then everything is healed,
+ * and they must agree and go on, and whoever asked must have been answered.
  *
  *     node test/raft/walk.ts 123    walks that seed and prints what happened, event by event
  */
+import { latestConfiguration } from '../../src/raft/log.ts';
+import { peersOf } from '../../src/raft/quorum.ts';
 import { between, chance, fork, pick, type RandomState } from '../../src/raft/random.ts';
-import type { Index, NodeId, Settings } from '../../src/raft/types.ts';
-import { type Audit, auditNetwork, createAudit } from './audit.ts';
+import type { NodeId, Settings } from '../../src/raft/types.ts';
+import { auditApplied, auditNetwork, createAudit, membersOf } from './audit.ts';
 import { encodeCommand, SETTINGS, simple } from './fixture.ts';
+import type { Observer } from './host.ts';
 import {
+  addBlank,
   advance,
   crash,
   createNetwork,
-  deliver,
   give,
-  isolate,
   type Network,
-  reportPersists,
   type Server,
+  setClock,
   stabilize,
   start,
-  takeFromFlight,
 } from './network.ts';
+import { type Asked, type Counts, NAMES, randomEvent, release, type Walk } from './walk-events.ts';
 
-const EVENTS = 1_500;
-/** More than that are never in flight: the rest is lost. */
-const FLIGHT_MAX = 60;
-
-type Walk = {
-  readonly rng: RandomState;
-  readonly network: Network;
-  readonly audit: Audit;
-  /** What had been committed when a read came in: the read must cover it (§6.4). */
-  readonly floors: Map<number, Index>;
-  requests: number;
-};
-
-export type WalkResult = { readonly committed: number; readonly leaders: number };
+const EVENTS = 1_000;
+const DRIFT_PPM = 50_000;
 
 /**
  * Throws at the first thing that does not hold; the message names the seed and how to replay it.
  */
-export function walk(seed: number, trace: Network['trace'] = null): WalkResult {
+export function walk(seed: number, trace?: Observer['trace']): Counts {
   try {
     const one = createWalk(seed, trace);
     for (let event = 0; event < EVENTS; event++) {
@@ -50,7 +41,7 @@ export function walk(seed: number, trace: Network['trace'] = null): WalkResult {
       auditNetwork(one.audit, one.network);
     }
     healAndDemand(one);
-    return { committed: one.audit.committed.length, leaders: one.audit.leaders.size };
+    return one.counts;
   } catch (error) {
     if (error instanceof Error) {
       error.message = `seed ${seed}: ${error.message}\nREPRODUCE: node test/raft/walk.ts ${seed}`;
@@ -59,140 +50,131 @@ export function walk(seed: number, trace: Network['trace'] = null): WalkResult {
   }
 }
 
-function createWalk(seed: number, trace: Network['trace']): Walk {
+function createWalk(seed: number, trace: Observer['trace']): Walk {
   const rng = fork(seed, 'walk');
-  const floors = new Map<number, Index>();
-  const voters = ['n1', 'n2', 'n3', 'n4', 'n5'].slice(0, chance(rng, 0.5) ? 3 : 5);
+  const audit = createAudit();
+  const asked = new Map<number, Asked>();
+  const counts: Counts = {
+    committed: 0,
+    leaders: 0,
+    configurations: 0,
+    installed: 0,
+    transfers: 0,
+    leaseReads: 0,
+    followerReads: 0,
+  };
   const network = createNetwork({
     seed,
     settings: randomSettings(rng),
-    configuration: simple(...voters),
-    trace,
-    onAnswer: (server, id, answer) => {
-      const floor = floors.get(id);
-      if (answer.kind !== 'readable' || floor === undefined || answer.index >= floor) return;
-      throw new Error(`stale read #${id} on ${server.id}: ${answer.index}, committed was ${floor}`);
+    configuration: simple(...NAMES.slice(0, pick(rng, [1, 2, 3, 3, 3, 4, 5]))),
+    imageBytes: between(rng, 4, 60),
+    observer: {
+      ...(trace === undefined ? {} : { trace }),
+      onAnswer: (server, id, answer) => {
+        const floor = asked.get(id)?.floor ?? 0;
+        asked.delete(id);
+        const leads = server.state?.role.kind === 'leader';
+        if (answer.kind === 'readable' && !leads) counts.followerReads++;
+        if (answer.kind !== 'readable' || answer.index >= floor) return;
+        const what = `${answer.index}, committed was ${floor}`;
+        throw new Error(`stale read #${id} on ${server.id}: ${what}`);
+      },
+      onApplied: (server, entry) => {
+        if (entry === null) counts.installed++;
+        auditApplied(audit, server, entry);
+      },
     },
   });
-  return { rng, network, audit: createAudit(), floors, requests: 0 };
+  for (const id of NAMES) if (!network.servers.has(id)) addBlank(network, id);
+  for (const server of network.servers.values()) {
+    setClock(network, server, between(rng, -DRIFT_PPM, DRIFT_PPM));
+  }
+  return { rng, network, audit, asked, counts, requests: 0 };
 }
 
 function randomSettings(rng: RandomState): Settings {
+  const leases = chance(rng, 0.5);
   return {
     ...SETTINGS,
     preVote: chance(rng, 0.5),
     checkQuorum: chance(rng, 0.5),
-    leaderStickiness: chance(rng, 0.5),
+    leaderStickiness: leases || chance(rng, 0.5),
     parallelDiskWrite: chance(rng, 0.7),
     windowMessages: between(rng, 1, 4),
+    windowBytes: pick(rng, [1, 60, SETTINGS.windowBytes]),
     batchEntries: between(rng, 1, 4),
+    uncommittedBytes: pick(rng, [100, SETTINGS.uncommittedBytes]),
+    snapshotEntries: pick(rng, [2, 5, 20, SETTINGS.snapshotEntries]),
+    keptEntries: pick(rng, [0, 1, 4]),
+    chunkBytes: between(rng, 5, 60),
+    clockDriftPpm: leases ? DRIFT_PPM : null,
+    catchUpTimeoutMs: pick(rng, [50, 500, 5_000]),
+    adaptiveTimeout: chance(rng, 0.3) ? { floorMs: between(rng, 100, 200), factor: 5 } : null,
   };
 }
 
-/** The weights make for long stretches in which leaders get something done. */
-const EVENT_WEIGHTS: readonly (readonly [weight: number, event: (one: Walk) => void])[] = [
-  [30, (one) => withMessage(one, (message) => deliver(one.network, message))],
-  [45, (one) => one.network.flight[0] && deliver(one.network, one.network.flight[0])],
-  [4, (one) => withMessage(one, (message) => takeFromFlight(one.network, message))],
-  [4, (one) => withMessage(one, (message) => one.network.flight.push({ ...message }))],
-  [5, (one) => advance(one.network, between(one.rng, 1_000, 100_000))],
-  [12, (one) => withServer(one, (server) => request(one, server))],
-  [1, (one) => withServer(one, (server) => crash(server))],
-  [4, (one) => withServer(one, (server) => start(one.network, server), false)],
-  [3, (one) => withServer(one, (server) => holdDisk(server))],
-  [8, (one) => withServer(one, (server) => reportSome(one, server))],
-  [1, (one) => isolate(one.network, pick(one.rng, [...one.network.servers.keys()]))],
-  [1, (one) => one.network.cuts.add(`${anyId(one)}->${anyId(one)}`)],
-  [3, (one) => one.network.cuts.clear()],
-];
-
-const WEIGHT_SUM = EVENT_WEIGHTS.reduce((sum, [weight]) => sum + weight, 0);
-
-function randomEvent(one: Walk): void {
-  let left = between(one.rng, 1, WEIGHT_SUM);
-  for (const [weight, event] of EVENT_WEIGHTS) {
-    left -= weight;
-    if (left > 0) continue;
-    event(one);
-    break;
-  }
-  while (one.network.flight.length > FLIGHT_MAX) {
-    takeFromFlight(one.network, pick(one.rng, one.network.flight));
-  }
-}
-
-function withMessage(one: Walk, act: (message: Network['flight'][number]) => void): void {
-  if (one.network.flight.length > 0) act(pick(one.rng, one.network.flight));
-}
-
-function withServer(one: Walk, act: (server: Server) => void, running = true): void {
-  const meant = [...one.network.servers.values()].filter(
-    (server) => (server.state !== null) === running,
-  );
-  if (meant.length > 0) act(pick(one.rng, meant));
-}
-
-function anyId(one: Walk): NodeId {
-  return pick(one.rng, [...one.network.servers.keys()]);
-}
-
-function request(one: Walk, server: Server): void {
-  const id = ++one.requests;
-  if (chance(one.rng, 0.4)) {
-    one.floors.set(id, one.audit.committed.length);
-    give(one.network, server, { kind: 'read', id, mode: 'readIndex' });
-  } else {
-    give(one.network, server, { kind: 'propose', id, command: encodeCommand(`x${id}`) });
-  }
-}
-
-function holdDisk(server: Server): void {
-  server.disk.held = true;
-}
-
-function reportSome(one: Walk, server: Server): void {
-  const { disk } = server;
-  if (disk.queue.length > 0) {
-    reportPersists(one.network, server, between(one.rng, 1, disk.queue.length));
-  }
-  if (chance(one.rng, 0.5)) {
-    reportPersists(one.network, server, disk.queue.length);
-    disk.held = false;
-  }
-}
-
-/** Without faults there must be a leader, all must agree, and a new command must reach them all. */
+/**
+ * Without faults there must be a leader, the members must agree, a new command must reach them all,
+ * and who asked must know. Servers that have left are switched off: not all know it.
+ */
 function healAndDemand(one: Walk): void {
-  const { network, audit } = one;
+  const { network, audit, asked, counts } = one;
   network.cuts.clear();
   for (const server of network.servers.values()) {
-    reportPersists(network, server, server.disk.queue.length);
-    server.disk.held = false;
     if (server.state === null) start(network, server);
+    release(network, server);
   }
   const settle = (): void => {
     stabilize(network);
     auditNetwork(audit, network);
   };
-  settle();
-  advance(network, 3_000_000, settle);
-  const servers = [...network.servers.values()];
-  const leader = servers.find((server) => server.state?.role.kind === 'leader');
-  if (leader === undefined) throw new Error('healed, and no leader after 3 s');
+  // Changes under way bring others in, and leave some out, who may not know: twice will do.
+  for (let changes = 0; changes < 3; changes++) {
+    keepOnly(network, membersOf(audit, network));
+    settle();
+    advance(network, 2_000_000, settle);
+  }
+  const leader = leaderOf(network);
   const before = audit.committed.length;
   give(network, leader, { kind: 'propose', id: 0, command: encodeCommand('last') });
   settle();
-  advance(network, 200_000, settle);
+  advance(network, 3_000_000, settle);
   if (audit.committed.length <= before) throw new Error('healed, and nothing commits');
-  for (const { id, state } of servers) {
-    const applied = state?.volatile.lastApplied ?? 0;
+  for (const id of membersOfLeader(network)) {
+    const applied = network.servers.get(id)?.state?.volatile.lastApplied ?? 0;
     if (applied === audit.committed.length) continue;
     throw new Error(`healed, and ${id} has applied ${applied} of ${audit.committed.length}`);
   }
+  for (const [id, { server, starts }] of asked) {
+    if (server.state === null || server.starts !== starts) continue;
+    throw new Error(`healed, and ${server.id} has not answered #${id}`);
+  }
+  counts.committed = audit.committed.length;
+  counts.leaders = audit.leaders.size;
+  for (const { entry } of audit.committed)
+    if (entry.kind === 'configuration') counts.configurations++;
+}
+
+function keepOnly(network: Network, members: readonly NodeId[]): void {
+  for (const server of network.servers.values()) {
+    if (!members.includes(server.id)) crash(server);
+    else if (server.state === null) start(network, server);
+  }
+}
+
+function leaderOf(network: Network): Server {
+  const leader = [...network.servers.values()].find(({ state }) => state?.role.kind === 'leader');
+  if (leader === undefined) throw new Error('healed, and no leader after 6 s');
+  return leader;
+}
+
+function membersOfLeader(network: Network): NodeId[] {
+  const { state } = leaderOf(network);
+  return state === null ? [] : peersOf(latestConfiguration(state.persistent.log), '');
 }
 
 if (import.meta.main) {
   const seed = Number(process.argv[2] ?? 1);
-  const { committed, leaders } = walk(seed, (line) => console.log(line));
-  console.log(`seed ${seed} holds: ${committed} entries committed, ${leaders} terms with a leader`);
+  const counts = walk(seed, (line) => console.log(line));
+  console.log(`seed ${seed} holds: ${JSON.stringify(counts)}`);
 }

@@ -5,16 +5,28 @@
 import { RecordWriter } from '../../src/command.ts';
 import { Kv } from '../../src/kv.ts';
 import { type Client, Node, type StateMachine } from '../../src/node.ts';
+import { lastIndex } from '../../src/raft/log.ts';
 import { fork } from '../../src/raft/random.ts';
-import type { Entry, Message, NodeId, PersistChange, Settings } from '../../src/raft/types.ts';
+import type {
+  Entry,
+  Index,
+  Message,
+  NodeId,
+  PersistChange,
+  Settings,
+  SnapshotMeta,
+} from '../../src/raft/types.ts';
 import {
   applyChange,
+  type Chunk,
   type Done,
+  type SnapshotWriter,
   type Storage,
   StorageError,
   type Stored,
 } from '../../src/storage/storage.ts';
 import { type Answered, batchOf, by, type Command, operation, resultsOf } from './records.ts';
+import { LIMITS } from './settings.ts';
 
 const SETTINGS: Settings = {
   electionTimeoutMs: [150, 300],
@@ -26,21 +38,40 @@ const SETTINGS: Settings = {
   windowMessages: 8,
   batchEntries: 64,
   batchBytes: 1 << 20,
+  ...LIMITS,
+};
+
+const BLANK: Stored = {
+  currentTerm: 0,
+  votedFor: null,
+  baseIndex: 0,
+  baseTerm: 0,
+  entries: [],
+  snapshot: null,
 };
 
 export type RigOptions = {
   readonly voters?: readonly NodeId[];
   readonly settings?: Partial<Settings>;
   readonly batchCommands?: number;
+  readonly requestsMax?: number;
   /** The disk is done at once, within `persist`. */
   readonly instantDisk?: boolean;
   readonly stored?: Stored;
+  /** The bytes of the snapshot that is stored. */
+  readonly snapshotBytes?: Uint8Array;
   readonly loadError?: StorageError;
   readonly stateMachine?: StateMachine;
 };
 
 /** Distributes over the members of the union, so that each keeps its own fields. */
 type Part<T> = T extends Message ? Omit<T, 'from' | 'to'> : never;
+
+type SnapshotUnit = {
+  readonly meta: SnapshotMeta;
+  readonly bytes: Uint8Array;
+  readonly done: Done;
+};
 
 export type TestClient = Client & {
   /** One list of results per delivery. */
@@ -54,8 +85,12 @@ export class NodeRig {
   readonly failures: Error[] = [];
   /** Units the disk has been given and not finished. */
   readonly units: { readonly changes: readonly PersistChange[]; readonly done: Done }[] = [];
+  /** Snapshots that the disk has been given whole and has not made the latest. */
+  readonly snapshots: SnapshotUnit[] = [];
   /** What the disk holds for good. */
-  readonly durable: { currentTerm: number; votedFor: NodeId | null; entries: Entry[] };
+  readonly durable: { -readonly [Field in keyof Stored]: Stored[Field] };
+  /** The bytes of its latest snapshot. */
+  snapshotBytes: Uint8Array;
   readonly kv = new Kv();
   readonly node: Node;
   timerUs: number | null = null;
@@ -63,10 +98,13 @@ export class NodeRig {
   /** Called with every message as it leaves. */
   onSend: (message: Message) => void = () => {};
   #fire: () => void = () => {};
+  /** What the node has asked to be called for in turns of their own. */
+  #later: (() => void)[] = [];
 
   constructor(options: RigOptions = {}) {
-    const stored = options.stored ?? { currentTerm: 0, votedFor: null, entries: [] };
+    const stored = options.stored ?? BLANK;
     this.durable = { ...stored, entries: [...stored.entries] };
+    this.snapshotBytes = options.snapshotBytes ?? new Uint8Array(0);
     const voters = options.voters ?? ['n1', 'n2', 'n3'];
     this.node = new Node(
       {
@@ -75,6 +113,7 @@ export class NodeRig {
         configuration: { voters, outgoing: [], learners: [] },
         rng: fork(1, 'rig'),
         batchCommands: options.batchCommands ?? 1000,
+        requestsMax: options.requestsMax ?? 100_000,
       },
       {
         clock: {
@@ -94,6 +133,7 @@ export class NodeRig {
             this.closed = true;
           },
         },
+        later: (then) => this.#later.push(then),
         stateMachine: options.stateMachine ?? this.kv,
         onFailure: (error) => this.failures.push(error),
       },
@@ -108,8 +148,55 @@ export class NodeRig {
         this.units.push({ changes, done });
         if (options.instantDisk === true) this.finish();
       },
+      writeSnapshot: (meta) => this.#writeSnapshot(meta, options.instantDisk === true),
+      readSnapshot: (index, offset, length, done) => {
+        done(null, this.#chunkOf(index, offset, length));
+      },
       close: (done) => done(null),
     };
+  }
+
+  /** Takes the bytes at once; the snapshot counts when the test says so, or at once. */
+  #writeSnapshot(meta: SnapshotMeta, instant: boolean): SnapshotWriter {
+    const chunks: Uint8Array[] = [];
+    let given: SnapshotUnit | null = null;
+    return {
+      write: (data, done) => {
+        chunks.push(data.slice());
+        done(null);
+      },
+      finish: (done) => {
+        const bytes = Uint8Array.from(chunks.flatMap((chunk) => [...chunk]));
+        given = { meta, bytes, done };
+        this.snapshots.push(given);
+        if (instant) this.finishSnapshot();
+      },
+      cancel: () => {
+        const at = given === null ? -1 : this.snapshots.indexOf(given);
+        if (at >= 0) this.snapshots.splice(at, 1);
+      },
+    };
+  }
+
+  #chunkOf(index: Index, offset: number, length: number): Chunk | null {
+    if (this.durable.snapshot?.index !== index) return null;
+    const end = offset + length;
+    return {
+      data: this.snapshotBytes.slice(offset, end),
+      last: end >= this.snapshotBytes.byteLength,
+    };
+  }
+
+  /** The disk makes the oldest snapshot it was given the latest, or fails at it. */
+  finishSnapshot(error: StorageError | null = null): void {
+    const unit = this.snapshots.shift();
+    if (unit === undefined) throw new Error('the disk has been given no snapshot');
+    const isLater = unit.meta.index > (this.durable.snapshot?.index ?? 0);
+    if (error === null && isLater) {
+      this.durable.snapshot = unit.meta;
+      this.snapshotBytes = unit.bytes;
+    }
+    unit.done(error);
   }
 
   /** The disk finishes the oldest unit it was given, or fails at it. */
@@ -118,7 +205,7 @@ export class NodeRig {
     if (unit === undefined) throw new Error('the disk has nothing to do');
     for (const change of error === null ? unit.changes : []) {
       Object.assign(this.durable, change.termAndVote);
-      applyChange(this.durable.entries, change);
+      applyChange(this.durable, change);
     }
     unit.done(error);
   }
@@ -136,6 +223,18 @@ export class NodeRig {
     if (this.timerUs === null) throw new Error('no timer is set');
     this.nowUs = Math.max(this.nowUs, this.timerUs);
     this.#fire();
+  }
+
+  /** A turn for all that waits for one of its own; what they ask for waits for the next. */
+  turn(): void {
+    const due = this.#later;
+    this.#later = [];
+    for (const then of due) then();
+  }
+
+  /** Turns until nothing waits for one. */
+  turns(): void {
+    while (this.#later.length > 0) this.turn();
   }
 
   receive(from: NodeId, part: Part<Message>): void {
@@ -167,7 +266,7 @@ export class NodeRig {
   }
 
   get lastIndex(): number {
-    return this.node.state.persistent.log.entries.length;
+    return lastIndex(this.node.state.persistent.log);
   }
 
   /** The followers hold the leader's log, up to `matchIndex`, and have seen the read round. */
@@ -178,8 +277,14 @@ export class NodeRig {
   } = {}): void {
     const { term } = this;
     const kind = 'AppendEntriesResponse';
-    for (const peer of from)
-      this.receive(peer, { kind, term, success: true, matchIndex, readRound, attempt: 0 });
+    const fields = {
+      success: true,
+      matchIndex,
+      readRound,
+      attempt: 0,
+      sentUs: this.nowUs,
+    } as const;
+    for (const peer of from) this.receive(peer, { kind, term, ...fields });
   }
 
   /** AppendEntries from the leader of a term; `terms` are those of its entries. */
@@ -196,8 +301,9 @@ export class NodeRig {
       return { index: prevLogIndex + 1 + i, term: entryTerm, kind: 'command', command };
     });
     const kind = 'AppendEntries';
-    const fields = { prevLogIndex, prevLogTerm, entries, leaderCommit, readRound: 0, attempt: 0 };
-    this.receive(from, { kind, term, ...fields });
+    const previous = { prevLogIndex, prevLogTerm };
+    const timing = { readRound: 0, attempt: 0, sentUs: this.nowUs, roundTripUs: 0 };
+    this.receive(from, { kind, term, ...previous, entries, leaderCommit, ...timing });
   }
 
   /** The messages of one kind that have left. */

@@ -1,24 +1,28 @@
 /** Schedules for tests: one that is valid and small, and arbitrary ones. */
 import fc from 'fast-check';
+import { READ_WAYS } from '../../lab/cluster.ts';
 import type { Condition, Fault, FaultAction } from '../../lab/faults.ts';
 import {
   nodeIds,
   SCHEDULE_VERSION,
   type Schedule,
   type ScheduledOperation,
+  serverIds,
 } from '../../lab/schedule.ts';
 import type { Coverage, RunResult, Verdict } from '../../lab/verdict.ts';
 import { OPERATION_KINDS } from '../../src/command.ts';
 import { type LinkSettings, PERFECT } from '../../src/transport/link.ts';
+import { LIMITS } from './settings.ts';
 
 /** Of three nodes and two clients, with nothing happening in it unless told so. */
 export function scheduleWith(changes: Partial<Schedule> = {}): Schedule {
-  const nodes = changes.nodes ?? 3;
+  const { nodes = 3, spares = 0 } = changes;
   return {
     schemaVersion: SCHEDULE_VERSION,
     name: 'test',
     seed: 1,
     nodes,
+    spares,
     settings: {
       electionTimeoutMs: [150, 300],
       heartbeatMs: 50,
@@ -29,13 +33,20 @@ export function scheduleWith(changes: Partial<Schedule> = {}): Schedule {
       windowMessages: 64,
       batchEntries: 64,
       batchBytes: 65536,
+      ...LIMITS,
     },
     batchCommands: 512,
     link: PERFECT,
     clientLink: PERFECT,
     disk: { latencyMs: [0.1, 2], torn: 0.5, late: 0.25 },
-    clocks: nodeIds(nodes).map(() => ({ offsetMs: 0, driftPpm: 0 })),
-    clients: { count: 2, requestTimeoutMs: 500, retryMs: 50 },
+    clocks: serverIds({ nodes, spares }).map(() => ({ offsetMs: 0, driftPpm: 0 })),
+    clients: {
+      count: 2,
+      requestTimeoutMs: 500,
+      retryMs: 50,
+      registered: false,
+      sessionsMax: 10_000,
+    },
     durationMs: 10_000,
     faults: [],
     operations: [],
@@ -69,7 +80,11 @@ const COVERAGE: Coverage = {
   messagesSent: 100,
   messagesDropped: 10,
   crashes: 1,
+  disksLost: 1,
   leaderChanges: 2,
+  handovers: 1,
+  configurations: 3,
+  snapshotsInstalled: 2,
   operationsOk: 20,
   operationsFailed: 3,
   operationsUnknown: 1,
@@ -95,14 +110,16 @@ export function violationOf(property: string, atMs = 5000): Verdict {
 }
 
 const NODES = 5;
+const SPARES = 2;
 const CLIENTS = 3;
 const DURATION_MS = 10_000;
 
 const milliseconds = fc.double({ min: 0, max: DURATION_MS, noNaN: true }).map(Math.abs);
 const share = fc.double({ min: 0, max: 1, noNaN: true }).map(Math.abs);
-const node = fc.constantFrom(...nodeIds(NODES));
-const target = fc.constantFrom(...nodeIds(NODES), 'leader', 'follower');
-const targetOrAll = fc.constantFrom(...nodeIds(NODES), 'leader', '*');
+const names = serverIds({ nodes: NODES, spares: SPARES });
+const node = fc.constantFrom(...names);
+const target = fc.constantFrom(...names, 'leader', 'follower');
+const targetOrAll = fc.constantFrom(...names, 'leader', '*');
 
 const link: fc.Arbitrary<LinkSettings> = fc.record({
   loss: share,
@@ -139,18 +156,28 @@ const fault: fc.Arbitrary<Fault> = fc.oneof(
   fc.record({ kind: fc.constant('diskSlow'), node: target, latencyMs: milliseconds } as const),
 );
 
+/** They are not undone, so they last for no time. */
+const lasting: fc.Arbitrary<Fault> = fc.oneof(
+  fc.record({ kind: fc.constant('transfer'), to: fc.constantFrom(...names, 'follower') } as const),
+  fc.record({ kind: fc.constantFrom('join', 'joinBlank', 'learn'), node } as const),
+  fc.record({ kind: fc.constantFrom('leave', 'snapshot', 'wipe'), node: target } as const),
+);
+
 const when: fc.Arbitrary<Condition> = fc.oneof(
   fc.record({ kind: fc.constant('leaderElected') } as const),
   fc.record({
     kind: fc.constant('committed'),
     index: fc.integer({ min: 1 }),
-    nodes: fc.integer({ min: 1, max: NODES }),
+    nodes: fc.integer({ min: 1, max: NODES + SPARES }),
   } as const),
 );
 
-const action: fc.Arbitrary<FaultAction> = fc.record(
-  { atMs: milliseconds, when, fault, forMs: milliseconds },
-  { requiredKeys: ['atMs', 'fault'] },
+const action: fc.Arbitrary<FaultAction> = fc.oneof(
+  fc.record(
+    { atMs: milliseconds, when, fault, forMs: milliseconds },
+    { requiredKeys: ['atMs', 'fault'] },
+  ),
+  fc.record({ atMs: milliseconds, when, fault: lasting }, { requiredKeys: ['atMs', 'fault'] }),
 );
 
 const operation: fc.Arbitrary<ScheduledOperation> = fc
@@ -161,9 +188,11 @@ const operation: fc.Arbitrary<ScheduledOperation> = fc
     key: fc.string(),
     value: fc.string(),
     expected: fc.option(fc.string()),
+    read: fc.option(fc.constantFrom(...READ_WAYS)),
   })
-  .map(({ value, expected, ...operation }) => {
-    if (operation.op === 'get' || operation.op === 'delete') return operation;
+  .map(({ value, expected, read, ...operation }) => {
+    if (operation.op === 'get') return read === null ? operation : { ...operation, read };
+    if (operation.op === 'delete') return operation;
     return operation.op === 'cas' ? { ...operation, value, expected } : { ...operation, value };
   });
 
@@ -176,11 +205,14 @@ export const schedules: fc.Arbitrary<Schedule> = fc
     clientLink: link,
     faults: fc.array(action),
     operations: fc.array(operation),
+    registered: fc.boolean(),
+    sessionsMax: fc.integer({ min: 1, max: 1e9 }),
   })
-  .map((parts) =>
+  .map(({ registered, sessionsMax, ...parts }) =>
     scheduleWith({
       nodes: NODES,
-      clients: { count: CLIENTS, requestTimeoutMs: 500, retryMs: 50 },
+      spares: SPARES,
+      clients: { count: CLIENTS, requestTimeoutMs: 500, retryMs: 50, registered, sessionsMax },
       durationMs: DURATION_MS,
       ...parts,
     }),

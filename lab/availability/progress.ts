@@ -1,0 +1,41 @@
+/** How far the trials are: a bar on a terminal, a line for each tenth of them elsewhere. */
+import { SingleBar } from 'cli-progress';
+import { barLine, clockText, type Output } from '../sweep/progress.ts';
+
+export type Progress = { ended(): void; stop(): void };
+
+export function progressOn(output: Output, total: number): Progress {
+  const startedMs = performance.now();
+  let done = 0;
+  const secondsLeft = (): number => {
+    const spentS = (performance.now() - startedMs) / 1000;
+    return done === 0 ? 0 : (spentS / done) * (total - done);
+  };
+  if (output.isTTY !== true) {
+    const tenth = Math.max(1, Math.ceil(total / 10));
+    return {
+      ended: () => {
+        done++;
+        if (done % tenth !== 0 && done < total) return;
+        output.write(`${done}/${total}  ${clockText(secondsLeft())} left\n`);
+      },
+      stop: () => {},
+    };
+  }
+  const bar = new SingleBar({
+    stream: output,
+    fps: 4,
+    linewrap: true,
+    clearOnComplete: true,
+    format: (_options, { value }) =>
+      barLine(output.columns ?? 80, { done: value, total, secondsLeft: secondsLeft(), cell: '' }),
+  });
+  bar.start(total, 0);
+  return {
+    ended: () => {
+      done++;
+      bar.update(done);
+    },
+    stop: () => bar.stop(),
+  };
+}
