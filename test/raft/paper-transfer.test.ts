@@ -6,7 +6,7 @@
  *     npx ava test/raft/paper-transfer.test.ts
  */
 import test from 'ava';
-import { create, step } from '../../src/raft/raft.ts';
+import { create, nextDeadlineUs, step } from '../../src/raft/raft.ts';
 import type { Effect, RaftState, ReadMode } from '../../src/raft/types.ts';
 import {
   acknowledge,
@@ -24,6 +24,7 @@ import {
   server,
   settledLeader,
   simple,
+  timeout,
 } from './fixture.ts';
 
 function transfer(state: RaftState, to: string, nowUs: number): Effect[] {
@@ -282,6 +283,17 @@ test('a follower asks the next leader, and refuses when it begins an election', 
   readBy(state, 'follower', 2_000, 4);
   const late = step(state, { kind: 'timer', nowUs: 400_000 });
   t.deepEqual(answers(late), ['notLeader']);
+});
+
+test('a server that never campaigns refuses when its leader has long been silent', (t) => {
+  const state = server({ terms: [1], voters: ['n2', 'n3'] });
+  t.is(nextDeadlineUs(state), Number.POSITIVE_INFINITY, 'it waits for nothing');
+  append(state, 'n2', { term: 1, prev: [1, 1] });
+  readBy(state, 'follower', 0);
+  const { effects } = timeout(state);
+  t.deepEqual(answers(effects), ['notLeader']);
+  t.is(state.role.kind, 'follower');
+  t.deepEqual(answers(readBy(state, 'follower', 900_000, 4)), ['notLeader'], 'nobody to ask');
 });
 
 test('followers refuse the reads that only a leader serves', (t) => {
