@@ -51,7 +51,11 @@ const table = {
     place('--rate', LOAD, 'operations per second that arrive whatever the answers take'),
   ),
   readRatio: share(0, place('--read-ratio', LOAD, 'share of reads')),
-  readWay: oneOf<ReadWay>('linearizable', READ_WAYS, place('--read-way', LOAD, 'how, §6.4')),
+  readWay: oneOf<ReadWay>(
+    'linearizable',
+    READ_WAYS,
+    place('--read-way', LOAD, 'how reads are made, §6.4'),
+  ),
   valueBytes: count(64, 16, MIB, place('--value-bytes', LOAD, 'size of a value')),
   keys: count(100_000, 1, 10_000_000, place('--keys', LOAD, 'distinct keys')),
   zipf: real(
