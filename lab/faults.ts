@@ -98,6 +98,20 @@ export type FaultAction = {
   readonly forMs?: number;
 };
 
+const ADMIN_OPERATIONS: Readonly<Record<AdminOperation['kind'], true>> = {
+  transfer: true,
+  join: true,
+  joinBlank: true,
+  leave: true,
+  learn: true,
+  configure: true,
+  snapshot: true,
+};
+
+export function isAdminOperation(fault: Fault): fault is AdminOperation {
+  return Object.hasOwn(ADMIN_OPERATIONS, fault.kind);
+}
+
 /** Whom an operation is about; `null` where it names several. */
 export function targetOf(operation: AdminOperation): Target | null {
   switch (operation.kind) {

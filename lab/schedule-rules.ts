@@ -6,7 +6,7 @@ import { OPERATION_KINDS } from '../src/command.ts';
 import type { Settings } from '../src/raft/types.ts';
 import { checkLinkSettings, type LinkSettings, PERFECT } from '../src/transport/link.ts';
 import { READ_WAYS } from './cluster.ts';
-import type { Condition, Fault, FaultAction } from './faults.ts';
+import { type Condition, type Fault, type FaultAction, isAdminOperation } from './faults.ts';
 import {
   all,
   complain,
@@ -192,20 +192,9 @@ function faultAction(schedule: Schedule): Rule {
 }
 
 /** What stays until another verb changes it: a time would promise an end that does not come. */
-const LASTING: readonly Fault['kind'][] = [
-  'transfer',
-  'join',
-  'joinBlank',
-  'leave',
-  'learn',
-  'configure',
-  'snapshot',
-  'wipe',
-];
-
 function notUndone(value: unknown, path: Path): void {
   const { fault, forMs } = value as FaultAction;
-  if (forMs === undefined || !LASTING.includes(fault.kind)) return;
+  if (forMs === undefined || !(isAdminOperation(fault) || fault.kind === 'wipe')) return;
   throw wrong(forMs, [...path, 'forMs'], `no time for a ${fault.kind}, which is not undone`);
 }
 

@@ -169,6 +169,7 @@ const RUNS_ANYWHERE: readonly Place[] = [
   'lab/shrink.ts',
   'lab/shrink-changes.ts',
   'lab/shrink-search.ts',
+  'lab/stack-text.ts',
   'lab/sim/',
   'lab/trace.ts',
   'lab/verdict.ts',

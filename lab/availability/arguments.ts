@@ -1,7 +1,8 @@
 /** The words behind the name of an availability experiment as a request, every value checked. */
-import { Command, CommanderError, Option } from 'commander';
+import { Command, Option } from 'commander';
 import { chunksOf, parseSeeds, rangesText, SEEDS_ALLOWED, seedCount } from '../swarm/seeds.ts';
-import { mistake, oneLine, UserError } from '../sweep/user-error.ts';
+import { type Help, once, parseWords } from '../sweep/own-words.ts';
+import { mistake } from '../sweep/user-error.ts';
 
 /** What of an experiment its flags depend on. */
 export type Described = {
@@ -15,7 +16,7 @@ export type Described = {
 };
 
 export type Request =
-  | { readonly kind: 'help'; readonly text: string }
+  | Help
   | {
       readonly kind: 'run';
       readonly seeds: readonly number[];
@@ -37,24 +38,9 @@ export function parseArguments(
   about: Described,
   columns: number,
 ): Request {
-  let printed = '';
-  const command = commandOf(about)
-    .exitOverride()
-    .configureOutput({
-      writeOut: (text) => {
-        printed += text;
-      },
-      writeErr: () => {},
-      getOutHelpWidth: () => columns,
-    });
-  try {
-    command.parse(words, { from: 'user' });
-  } catch (error) {
-    if (!(error instanceof CommanderError)) throw error;
-    if (error.exitCode === 0) return { kind: 'help', text: printed };
-    const text = oneLine(error.message).replace(/^error: /, '');
-    throw new UserError(`${about.name}: ${text}; ${about.name} --help lists what is allowed`);
-  }
+  const command = commandOf(about);
+  const help = parseWords(command, about.name, words, columns);
+  if (help !== null) return help;
   return requestOf(command.opts(), about);
 }
 
@@ -81,14 +67,6 @@ Examples:
 Exit status: 0 when ${promise}, 1 otherwise,
 2 for a mistake in the command, 130 after Ctrl-C.`,
   );
-}
-
-/** Commander lets the last of two equal flags win; here that is a mistake worth telling. */
-function once(option: Option): Option {
-  return option.argParser((value: string, before: string | undefined) => {
-    if (before === undefined) return value;
-    throw new UserError(`${option.long} got '${before}' and again '${value}'; allowed: once`);
-  });
 }
 
 function requestOf({ json, out, quick, seeds }: Values, about: Described): Request {

@@ -1,7 +1,8 @@
 /** What the availability experiments have in common: from the words of a command to its report. */
-import { mkdir, rename, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+
+import { mkdir } from 'node:fs/promises';
 import { type Column, textTable } from '../report/table.ts';
+import { writeWhole } from '../report/write-whole.ts';
 import { type Manifest, SCHEMA_VERSION } from '../results.ts';
 import { commandText } from '../sweep/complaints.ts';
 import { EXIT_INTERRUPTED } from '../sweep/interruption.ts';
@@ -172,12 +173,4 @@ function provenanceOf({ commit, nodeVersion }: Manifest, seeds: string): Pairs {
     ['seeds', seeds],
     ['time', 'virtual: the same on every machine'],
   ];
-}
-
-async function writeWhole(directory: string, file: string, content: string): Promise<string> {
-  const path = join(directory, file);
-  const temporary = `${path}.${process.pid}.tmp`;
-  await writeFile(temporary, content);
-  await rename(temporary, path);
-  return path;
 }

@@ -1,5 +1,6 @@
 /** The report as Markdown, as GitHub shows it. */
-import type { Content, Figure, Pairs, Table } from './content.ts';
+import { entries, escapeMarked, escapeText, list } from '../report/markdown-parts.ts';
+import type { Content, Figure, Table } from './content.ts';
 
 export function reportMarkdown(content: Content): string {
   const { complaints } = content;
@@ -36,26 +37,4 @@ function tableText({ heads, note, rows, title, words }: Table): string {
     ...rows.map((row) => line(row.map(escapeText))),
   ];
   return `## ${escapeText(title)}\n\n${lines.join('\n')}\n\n${escapeText(note)}`;
-}
-
-function entries(pairs: Pairs): string {
-  return list(pairs.map(([name, value]) => `${name}: ${value}`));
-}
-
-function list(items: readonly string[]): string {
-  return items.map((item) => `- ${escapeText(item)}`).join('\n');
-}
-
-/** Escapes what Markdown or HTML in it would take for markup, and keeps a cell on its line. */
-function escapeText(text: string): string {
-  return text
-    .replace(/\s*\n\s*/g, ' ')
-    .replace(/&/g, '&amp;')
-    .replace(/</g, '&lt;')
-    .replace(/>/g, '&gt;')
-    .replace(/[\\`*_[\]|~]/g, (character) => `\\${character}`);
-}
-
-function escapeMarked(text: string): string {
-  return text.split('**').map(escapeText).join('**');
 }

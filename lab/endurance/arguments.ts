@@ -1,7 +1,8 @@
 /** The words of `npm run experiment -- endurance …` as a plan, every value checked. */
-import { Command, CommanderError, Option } from 'commander';
+import { Command, Option } from 'commander';
 import { numberAllowed, parseNumber } from '../sweep/factors.ts';
-import { mistake, oneLine, UserError } from '../sweep/user-error.ts';
+import { type Help, once, parseWords } from '../sweep/own-words.ts';
+import { mistake } from '../sweep/user-error.ts';
 
 export type Plan = {
   /** Of full load. */
@@ -14,7 +15,7 @@ export type Plan = {
 };
 
 export type Request =
-  | { readonly kind: 'help'; readonly text: string }
+  | Help
   | {
       readonly kind: 'run';
       readonly plan: Plan;
@@ -58,24 +59,9 @@ Exit status: 0 when every line holds, 1 otherwise, 2 for a mistake in the comman
 
 /** Understands the words after `endurance`; throws a UserError where they are wrong. */
 export function parseArguments(words: readonly string[], columns: number): Request {
-  let printed = '';
-  const command = commandOf()
-    .exitOverride()
-    .configureOutput({
-      writeOut: (text) => {
-        printed += text;
-      },
-      writeErr: () => {},
-      getOutHelpWidth: () => columns,
-    });
-  try {
-    command.parse(words, { from: 'user' });
-  } catch (error) {
-    if (!(error instanceof CommanderError)) throw error;
-    if (error.exitCode === 0) return { kind: 'help', text: printed };
-    const text = oneLine(error.message).replace(/^error: /, '');
-    throw new UserError(`endurance: ${text}; endurance --help lists what is allowed`);
-  }
+  const command = commandOf();
+  const help = parseWords(command, 'endurance', words, columns);
+  if (help !== null) return help;
   return requestOf(command.opts());
 }
 
@@ -94,20 +80,13 @@ function commandOf(): Command {
     .option('--json', 'print the result document on standard output, all else on the other');
   for (const flag of FLAG_NAMES) {
     const { name, about } = FLAGS[flag];
-    command.addOption(once(`${name} <number>`, `${about} (default ${FULL[flag]})`));
+    command.addOption(once(new Option(`${name} <number>`, `${about} (default ${FULL[flag]})`)));
   }
   return command
-    .addOption(once('--out <directory>', 'where results go (default results/endurance)'))
+    .addOption(
+      once(new Option('--out <directory>', 'where results go (default results/endurance)')),
+    )
     .addHelpText('after', EXAMPLES);
-}
-
-/** Commander lets the last of two equal flags win; here that is a mistake worth telling. */
-function once(flags: string, about: string): Option {
-  const option = new Option(flags, about);
-  return option.argParser((value: string, before: string | undefined) => {
-    if (before === undefined) return value;
-    throw new UserError(`${option.long} got '${before}' and again '${value}'; allowed: once`);
-  });
 }
 
 function requestOf(values: Readonly<Record<string, string | boolean | undefined>>): Request {

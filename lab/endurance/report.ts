@@ -1,7 +1,7 @@
 /** The files that the experiment leaves behind. */
-import { rename, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+
 import { milliseconds, shortNumber, textTable } from '../report/table.ts';
+import { writeWhole } from '../report/write-whole.ts';
 import type { Manifest } from '../results.ts';
 import { complaintsOf, type EnduranceDocument } from './document.ts';
 import type { Latencies } from './windows.ts';
@@ -121,12 +121,4 @@ function list(items: readonly string[]): string {
 
 function escapeCell(text: string): string {
   return text.replace(/\s*\n\s*/g, ' ').replace(/[\\|<]/g, (character) => `\\${character}`);
-}
-
-async function writeWhole(directory: string, file: string, content: string): Promise<string> {
-  const path = join(directory, file);
-  const temporary = `${path}.${process.pid}.tmp`;
-  await writeFile(temporary, content);
-  await rename(temporary, path);
-  return path;
 }

@@ -1,8 +1,9 @@
 /** The words of `npm run experiment -- mutants …` as a plan, every value checked. */
-import { Command, CommanderError, Option } from 'commander';
+import { Command, Option } from 'commander';
 import { PROFILES, type Profile } from '../sim/profiles.ts';
 import { numberAllowed, parseNumber } from '../sweep/factors.ts';
-import { mistake, oneLine, UserError } from '../sweep/user-error.ts';
+import { type Help, once, parseWords } from '../sweep/own-words.ts';
+import { mistake } from '../sweep/user-error.ts';
 import { MUTANTS, NO_MUTANT } from './catalogue.ts';
 
 export type Plan = {
@@ -22,7 +23,7 @@ export type Plan = {
 };
 
 export type Request =
-  | { readonly kind: 'help'; readonly text: string }
+  | Help
   | {
       readonly kind: 'run';
       readonly plan: Plan;
@@ -73,24 +74,9 @@ Exit status: 0 when every mutant was caught and the code as it is was not, 1 oth
 
 /** Understands the words after `mutants`; throws a UserError where they are wrong. */
 export function parseArguments(words: readonly string[], columns: number): Request {
-  let printed = '';
-  const command = commandOf()
-    .exitOverride()
-    .configureOutput({
-      writeOut: (text) => {
-        printed += text;
-      },
-      writeErr: () => {},
-      getOutHelpWidth: () => columns,
-    });
-  try {
-    command.parse(words, { from: 'user' });
-  } catch (error) {
-    if (!(error instanceof CommanderError)) throw error;
-    if (error.exitCode === 0) return { kind: 'help', text: printed };
-    const text = oneLine(error.message).replace(/^error: /, '');
-    throw new UserError(`mutants: ${text}; mutants --help lists what is allowed`);
-  }
+  const command = commandOf();
+  const help = parseWords(command, 'mutants', words, columns);
+  if (help !== null) return help;
   return requestOf(command.opts());
 }
 
@@ -115,14 +101,6 @@ function commandOf(): Command {
   for (const [flags, about] of valued) command.addOption(once(new Option(flags, about)));
   const names = MUTANTS.map(({ name }) => `\n  ${name}`).join('');
   return command.addHelpText('after', `\nMutants:${names}\n${EXAMPLES}`);
-}
-
-/** Commander lets the last of two equal flags win; here that is a mistake worth telling. */
-function once(option: Option): Option {
-  return option.argParser((value: string, before: string | undefined) => {
-    if (before === undefined) return value;
-    throw new UserError(`${option.long} got '${before}' and again '${value}'; allowed: once`);
-  });
 }
 
 function requestOf(values: Values): Request {

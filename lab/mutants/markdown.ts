@@ -1,4 +1,5 @@
 /** The report as Markdown, as GitHub shows it. */
+import { entries, escapeMarked, escapeText, list } from '../report/markdown-parts.ts';
 import type { Content, Table } from './report.ts';
 
 export function reportMarkdown(content: Content): string {
@@ -37,26 +38,4 @@ function tableText({ heads, rows }: Table): string {
     line(heads.map(() => '---')),
     ...rows.map((row) => line(row.map(escapeText))),
   ].join('\n');
-}
-
-function entries(pairs: readonly (readonly [string, string])[]): string {
-  return list(pairs.map(([name, value]) => `${name}: ${value}`));
-}
-
-function list(items: readonly string[]): string {
-  return items.map((item) => `- ${escapeText(item)}`).join('\n');
-}
-
-/** Escapes what Markdown or HTML in it would take for markup, and keeps a cell on its line. */
-function escapeText(text: string): string {
-  return text
-    .replace(/\s*\n\s*/g, ' ')
-    .replace(/&/g, '&amp;')
-    .replace(/</g, '&lt;')
-    .replace(/>/g, '&gt;')
-    .replace(/[\\`*_[\]|~]/g, (character) => `\\${character}`);
-}
-
-function escapeMarked(text: string): string {
-  return text.split('**').map(escapeText).join('**');
 }

@@ -1,7 +1,9 @@
 /** What the experiment says: put together once, as data, and written as Markdown and as a page. */
-import { mkdir, rename, rm, writeFile } from 'node:fs/promises';
+
+import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Column, NOTHING, shortNumber, textTable } from '../report/table.ts';
+import { writeWhole } from '../report/write-whole.ts';
 import type { Manifest } from '../results.ts';
 import { formatSchedule } from '../schedule-file.ts';
 import type { Plan } from './arguments.ts';
@@ -139,14 +141,6 @@ function contentOf(
     provenance: provenanceOf(manifest),
     command: manifest.command,
   };
-}
-
-async function writeWhole(directory: string, file: string, content: string): Promise<string> {
-  const path = join(directory, file);
-  const temporary = `${path}.${process.pid}.tmp`;
-  await writeFile(temporary, content);
-  await rename(temporary, path);
-  return path;
 }
 
 // ---- Sentences ----------------------------------------------------------------------------------

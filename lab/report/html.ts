@@ -4,6 +4,7 @@
  */
 
 import type { ResultDocument } from '../results.ts';
+import { darkPlots, definitions, marked } from './page-parts.ts';
 import { COLORS, escapeMarkup, PALETTE, renderPlot } from './plot.ts';
 import type { ReportContent, ReportFigure, ReportValue } from './report.ts';
 
@@ -17,7 +18,7 @@ export function reportHtml(content: ReportContent, result: ResultDocument): stri
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta name="color-scheme" content="light dark">
 <title>${escapeMarkup(name)}: ${escapeMarkup(question)}</title>
-<style>${STYLE}${darkPlots()}</style>
+<style>${STYLE}${darkPlots(DARKENED, '.plot', (light) => `.plot [fill="${light}"]`)}</style>
 </head>
 <body>
 <main>
@@ -119,41 +120,9 @@ function provenance({ provenance, command }: ReportContent): string {
   );
 }
 
-function definitions(entries: readonly (readonly [string, string])[]): string {
-  if (entries.length === 0) return '';
-  const items = entries.map(
-    ([name, value]) => `<div><dt>${escapeMarkup(name)}</dt><dd>${escapeMarkup(value)}</dd></div>`,
-  );
-  return `<dl>${items.join('')}</dl>`;
-}
-
-function marked(text: string): string {
-  return text
-    .split('**')
-    .map((part, i) => (i % 2 === 1 ? `<strong>${escapeMarkup(part)}</strong>` : escapeMarkup(part)))
-    .join('');
-}
-
-/** On a dark page the plots' explicit colours give way to ones that stand out there. */
-function darkPlots(): string {
-  const dark: Readonly<Record<string, string>> = {
-    [COLORS.paper]: '#16191d',
-    [COLORS.ink]: '#e8eaed',
-    [COLORS.quiet]: '#a3abb5',
-    [COLORS.grid]: '#2c3138',
-    [COLORS.axis]: '#6b7480',
-    [COLORS.outage]: '#ff5a6e',
-    [PALETTE[0]]: '#4aa3e0',
-    [PALETTE[1]]: '#f0803c',
-    [PALETTE[2]]: '#2fc197',
-    [PALETTE[6]]: '#b8bec6',
-  };
-  const rules = Object.entries(dark).flatMap(([light, color]) => [
-    `.plot [fill="${light}"]{fill:${color}}`,
-    `.plot [stroke="${light}"]{stroke:${color}}`,
-  ]);
-  return `@media screen and (prefers-color-scheme:dark){${rules.join('')}}\n`;
-}
+const { axis, grid, ink, outage, paper, quiet } = COLORS;
+const PLOTTED = [PALETTE[0], PALETTE[1], PALETTE[2], PALETTE[6]];
+const DARKENED = [paper, ink, quiet, grid, axis, outage, ...PLOTTED];
 
 const STYLE = `
 :root{color-scheme:light dark;--paper:#fff;--ink:#1b1f24;--quiet:#5b6470;--line:#e3e6ea;

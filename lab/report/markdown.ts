@@ -2,6 +2,7 @@
  * A report as Markdown, as GitHub shows it: the same content as the page, with the plots as files
  * beside it.
  */
+import { escapeMarked, escapeText } from './markdown-parts.ts';
 import type { ReportContent, ReportValue } from './report.ts';
 
 /** The report as a Markdown document. */
@@ -59,18 +60,4 @@ function constants(content: ReportContent): string {
 
 function list(items: readonly string[]): string {
   return items.map((item) => `- ${item}`).join('\n');
-}
-
-/** Escapes what Markdown or HTML in it would take for markup, and keeps a cell on its line. */
-function escapeText(text: string): string {
-  return text
-    .replace(/\s*\n\s*/g, ' ')
-    .replace(/&/g, '&amp;')
-    .replace(/</g, '&lt;')
-    .replace(/>/g, '&gt;')
-    .replace(/[\\`*_[\]|~]/g, (character) => `\\${character}`);
-}
-
-function escapeMarked(text: string): string {
-  return text.split('**').map(escapeText).join('**');
 }

@@ -2,8 +2,8 @@
  * The report of an experiment: what it says is put together here once, as data, and written as
  * Markdown, as a self-contained page, and as pictures beside the result's own JSON.
  */
-import { mkdir, rename, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+
+import { mkdir } from 'node:fs/promises';
 import type { Experiment, PlotSpec } from '../experiment.ts';
 import { describeFault, type Fault, type FaultAction } from '../faults.ts';
 import type { Manifest, ResultDocument, Row, Timeline } from '../results.ts';
@@ -34,6 +34,7 @@ import {
   shortNumber,
   shownFactors,
 } from './table.ts';
+import { writeWhole } from './write-whole.ts';
 
 export { terminalTable } from './table.ts';
 
@@ -121,14 +122,6 @@ export function reportContent(
     provenance: provenanceOf(manifest),
     command: manifest.command,
   };
-}
-
-async function writeWhole(directory: string, file: string, content: string): Promise<string> {
-  const path = join(directory, file);
-  const temporary = `${path}.${process.pid}.tmp`;
-  await writeFile(temporary, content);
-  await rename(temporary, path);
-  return path;
 }
 
 function auditOf(rows: readonly Row[], names: readonly string[]): ReportContent['audit'] {

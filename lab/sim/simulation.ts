@@ -24,6 +24,7 @@ import { type Checksum, decode, encode, frameBytes } from '../../src/transport/c
 import { Checker, CheckFailure, PROPERTIES } from '../checker.ts';
 import { nodeIds, type Schedule, serverIds } from '../schedule.ts';
 import type { ScheduledClients } from '../scheduled-clients.ts';
+import { stackText } from '../stack-text.ts';
 import type { Coverage, RunResult, Verdict, Violation } from '../verdict.ts';
 import { clientName, connectClients } from './clients.ts';
 import { NodeClock } from './clock.ts';
@@ -337,10 +338,7 @@ export class Simulation {
     if (error instanceof CheckFailure) this.#violated(error.property, error.message, error.atMs);
     else if (error instanceof InvariantViolation) {
       this.#violated(`Invariant: ${error.what}`, error.message);
-    } else {
-      const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
-      this.#violated(PROPERTIES.noFailure.name, text);
-    }
+    } else this.#violated(PROPERTIES.noFailure.name, stackText(error));
   }
 
   #violated(property: string, message: string, atMs = this.events.nowUs / US_PER_MS): void {

@@ -4,6 +4,7 @@ import { describeEffect, describeInput, describeMessage } from '../../src/raft/d
 import { addressOf } from '../../src/raft/identity.ts';
 import { lastIndex } from '../../src/raft/log.ts';
 import type { Effect, Input, Message, NodeId, RaftState, Role } from '../../src/raft/types.ts';
+import { MESSAGE_KINDS } from '../../src/transport/codec.ts';
 import type { Trace, TracedFault, TracedMessage, TracedRole } from '../trace.ts';
 import { fnv1a } from './checksum.ts';
 import type { Events } from './events.ts';
@@ -23,19 +24,6 @@ const INPUTS: readonly Input['kind'][] = [
   'snapshotReceived',
   'configure',
   'transfer',
-];
-const MESSAGES: readonly Message['kind'][] = [
-  'PreVote',
-  'PreVoteResponse',
-  'RequestVote',
-  'RequestVoteResponse',
-  'AppendEntries',
-  'AppendEntriesResponse',
-  'InstallSnapshot',
-  'InstallSnapshotResponse',
-  'TimeoutNow',
-  'ReadIndex',
-  'ReadIndexResponse',
 ];
 const TIME_WIDTH = 12;
 const NODE_WIDTH = 3;
@@ -134,7 +122,7 @@ export class Tracer {
     const { fingerprint } = this;
     const from = this.#numberOf(message.from);
     const to = this.#numberOf(message.to);
-    fingerprint.number((MESSAGES.indexOf(message.kind) * 16 + from) * 16 + to);
+    fingerprint.number((MESSAGE_KINDS.indexOf(message.kind) * 16 + from) * 16 + to);
     fingerprint.number(message.term);
     switch (message.kind) {
       case 'PreVote':

@@ -1,6 +1,7 @@
 /** What a swarm keeps of a run: small enough to be handed between threads by the million. */
 import type { Fault } from '../faults.ts';
 import type { Schedule } from '../schedule.ts';
+import { stackText } from '../stack-text.ts';
 import type { Coverage, RunResult, Verdict } from '../verdict.ts';
 
 /** A run that ended with an exception is a defect of the lab, and as good as a violation. */
@@ -75,8 +76,8 @@ function runSeed(
     const result = { coverage, events, simulatedMs, recoveredAfterMs, traceHash, wallMs };
     return { seed, verdict, options, result };
   } catch (error) {
-    const message = error instanceof Error ? (error.stack ?? error.message) : String(error);
-    return { seed, verdict: { kind: 'error', message }, options, result: NOTHING_RUN };
+    const verdict = { kind: 'error', message: stackText(error) } as const;
+    return { seed, verdict, options, result: NOTHING_RUN };
   }
 }
 

@@ -11,6 +11,7 @@ import {
   type Condition,
   type Fault,
   type FaultAction,
+  isAdminOperation,
   type Target,
   targetOf,
 } from '../faults.ts';
@@ -169,7 +170,7 @@ export class Nemesis {
   // ---- Faults -----------------------------------------------------------------------------------
 
   #strike(injection: Injection, fault: PossibleFault): void {
-    if (isOperation(fault)) {
+    if (isAdminOperation(fault)) {
       this.#operate(injection, fault);
       return;
     }
@@ -336,24 +337,10 @@ export class Nemesis {
   }
 }
 
-const OPERATIONS: readonly Fault['kind'][] = [
-  'transfer',
-  'join',
-  'joinBlank',
-  'leave',
-  'learn',
-  'configure',
-  'snapshot',
-];
-
 /** With the server's name in place of the part it plays. */
 function aimedAt(operation: AdminOperation, id: string | null): AdminOperation {
   if (id === null || operation.kind === 'configure') return operation;
   return operation.kind === 'transfer' ? { ...operation, to: id } : { ...operation, node: id };
-}
-
-function isOperation(fault: Fault): fault is AdminOperation {
-  return OPERATIONS.includes(fault.kind);
 }
 
 function isPossible(fault: Fault): fault is PossibleFault {

@@ -1,9 +1,10 @@
 /** The words of `npm run experiment -- schedule …` as a request. */
-import { Command, CommanderError, Option } from 'commander';
-import { mistake, oneLine, UserError } from '../sweep/user-error.ts';
+import { Command, Option } from 'commander';
+import { type Help, once, parseWords } from '../sweep/own-words.ts';
+import { mistake } from '../sweep/user-error.ts';
 
 export type Request =
-  | { readonly kind: 'help'; readonly text: string }
+  | Help
   | {
       readonly kind: 'run';
       /** The file with the schedule. */
@@ -31,24 +32,9 @@ Exit status: 0 when the audit held and the history is linearizable, 1 otherwise,
 
 /** Understands the words after `schedule`; throws a UserError where they are wrong. */
 export function parseArguments(words: readonly string[], columns: number): Request {
-  let printed = '';
-  const command = commandOf()
-    .exitOverride()
-    .configureOutput({
-      writeOut: (text) => {
-        printed += text;
-      },
-      writeErr: () => {},
-      getOutHelpWidth: () => columns,
-    });
-  try {
-    command.parse(words, { from: 'user' });
-  } catch (error) {
-    if (!(error instanceof CommanderError)) throw error;
-    if (error.exitCode === 0) return { kind: 'help', text: printed };
-    const text = oneLine(error.message).replace(/^error: /, '');
-    throw new UserError(`schedule: ${text}; schedule --help lists what is allowed`);
-  }
+  const command = commandOf();
+  const help = parseWords(command, 'schedule', words, columns);
+  if (help !== null) return help;
   const { out, history, json } = command.opts<{ out?: string; history?: string; json?: true }>();
   const [path = ''] = command.args;
   return {
@@ -70,14 +56,6 @@ function commandOf(): Command {
     .addOption(once(new Option('--history <file>', 'the history goes there instead')))
     .option('--json', 'print the outcome as JSON on standard output, all else on the other')
     .addHelpText('after', EXAMPLES);
-}
-
-/** Commander lets the last of two equal flags win; here that is a mistake worth telling. */
-function once(option: Option): Option {
-  return option.argParser((value: string, before: string | undefined) => {
-    if (before === undefined) return value;
-    throw new UserError(`${option.long} got '${before}' and again '${value}'; allowed: once`);
-  });
 }
 
 function named(flag: string, value: string | undefined, what: string): string | undefined {

@@ -30,7 +30,8 @@ import { FrameReader, FrameWriter, idBytes } from './frame-bytes.ts';
 export type { Checksum } from '../checksum.ts';
 
 export const FRAME_VERSION = 2;
-const KINDS = [
+/** A kind's place is its byte. */
+export const MESSAGE_KINDS = [
   'PreVote',
   'PreVoteResponse',
   'RequestVote',
@@ -98,7 +99,7 @@ export function encode(
   const writer = new FrameWriter(frameBytes(message));
   writer.u32(0);
   writer.u8(FRAME_VERSION);
-  writer.u8(KINDS.indexOf(message.kind));
+  writer.u8(MESSAGE_KINDS.indexOf(message.kind));
   writer.f64(sequence);
   writer.f64(message.term);
   writer.id(message.from);
@@ -124,7 +125,7 @@ export function decode(bytes: Uint8Array, checksum: Checksum): Frame | null {
   if (reader.u32() !== checksum(bytes.subarray(CHECKSUM_BYTES))) return null;
   try {
     if (reader.u8() !== FRAME_VERSION) return null;
-    const kind = KINDS[reader.u8()];
+    const kind = MESSAGE_KINDS[reader.u8()];
     if (kind === undefined) return null;
     const sequence = reader.f64();
     const term = reader.f64();
