@@ -5,12 +5,12 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { text as textOfStream } from 'node:stream/consumers';
 import { Command, CommanderError } from 'commander';
-import { canonicalText } from './canonical-json.ts';
+import { canonicalText } from '../src/canonical-json.ts';
+import { messageOf, mistake, oneLine, UserError } from '../src/user-error.ts';
 import type { HistoryOperation, Json } from './history.ts';
 import { parseHistory } from './history-file.ts';
 import { checkLinearizability, type Linearizability, STEPS_DEFAULT } from './linearizability.ts';
 import { executeOn } from './model.ts';
-import { messageOf, mistake, oneLine, UserError } from './sweep/user-error.ts';
 
 const STEPS_MAX = Number.MAX_SAFE_INTEGER;
 const COLUMNS_DEFAULT = 80;

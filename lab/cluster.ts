@@ -24,6 +24,10 @@ export type Outcome =
 export const READ_WAYS = ['linearizable', 'lease', 'log', 'stale', 'follower'] as const;
 export type ReadWay = (typeof READ_WAYS)[number];
 
+/** Where nodes keep their data: in memory, or in a database that syncs each write. */
+export const STORAGES = ['memory', 'sqlite'] as const;
+export type StorageKind = (typeof STORAGES)[number];
+
 export interface Caller {
   nowUs(): number;
   /** Calls `then` at or soon after `atUs`. */

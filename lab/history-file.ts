@@ -2,10 +2,11 @@
  * Histories as text, an operation a line of JSON: the format of docs/history.md. Reading is strict,
  * since whatever is passed over, a verdict would silently not be about.
  */
+
+import { canonicalText } from '../src/canonical-json.ts';
 import { OPERATION_KINDS } from '../src/command.ts';
-import { canonicalText } from './canonical-json.ts';
+import { oneLine, UserError } from '../src/user-error.ts';
 import type { HistoryOperation, HistoryResult, Json } from './history.ts';
-import { oneLine, UserError } from './sweep/user-error.ts';
 
 const OUTCOMES = ['ok', 'fail', 'unknown'] as const;
 const STATUSES = ['ok', 'notFound', 'alreadyExists', 'mismatch'] as const;

@@ -3,16 +3,10 @@
  * docs/history.md. Times are integer nanoseconds on one clock of all clients; order and overlap is
  * all that is made of them.
  */
+import type { Json } from '../src/canonical-json.ts';
 import type { OperationKind } from '../src/command.ts';
 
-/** Any JSON value; `null` means absent: to store (delete), to expect, or found. */
-export type Json =
-  | null
-  | boolean
-  | number
-  | string
-  | readonly Json[]
-  | { readonly [key: string]: Json };
+export type { Json } from '../src/canonical-json.ts';
 
 /** How an operation was answered; a field left out is not judged. */
 export type HistoryResult = {
@@ -25,7 +19,7 @@ export type HistoryOperation = {
   readonly client: number;
   readonly op: OperationKind;
   readonly key: string;
-  /** What is to be stored: put, create, update, cas. */
+  /** What is to be stored: put, create, update, cas; `null` means absent, here and below. */
   readonly value?: Json;
   /** What a cas expects. */
   readonly expected?: Json;

@@ -2,8 +2,9 @@
  * An operation of a history as the checker judges it: its values as numbers, so that comparing and
  * remembering states costs nothing, and one question, whether it can be executed on a state.
  */
+
+import { canonicalText } from '../src/canonical-json.ts';
 import type { OperationKind } from '../src/command.ts';
-import { canonicalText } from './canonical-json.ts';
 import type { HistoryOperation, HistoryResult, Json } from './history.ts';
 import { executeOn } from './model.ts';
 

@@ -9,10 +9,10 @@ import {
   parseTree,
   printParseErrorCode,
 } from 'jsonc-parser';
+import { messageOf, UserError } from '../src/user-error.ts';
 import { type Path, ScheduleError } from './rules.ts';
 import type { Schedule } from './schedule.ts';
 import { checkSchedule } from './schedule-rules.ts';
-import { messageOf, UserError } from './sweep/user-error.ts';
 
 /** The text of a schedule; `parseSchedule` gives the schedule back. */
 export function formatSchedule(schedule: Schedule): string {

@@ -22,7 +22,7 @@ export type Block = {
 
 const LIMIT_S = 120;
 const WRITES_RESULTS =
-  /^npm run (experiment|bench)(?! -- (merge|compare)\b)(?!.*--(list|help|out)\b)/;
+  /^npm run (experiment|bench|quorum|torture)(?! -- (merge|compare)\b)(?!.*--(list|help|out)\b)/;
 
 /** The fenced `sh` blocks of a Markdown text. */
 export function blocksOf(markdown: string): Block[] {

@@ -205,13 +205,16 @@ export class Node {
 
   /** Reads of one client (§6.4). Those through the log are written. */
   read(client: Client, batch: Uint8Array, count: number, mode: ClientReadMode): void {
-    if (!this.#admit(client, batch, count)) return;
     const part = { client, batch, count };
-    if (mode === 'stale') this.#serve([part]);
-    else {
-      const asked = mode === 'linearizable' ? 'readIndex' : mode;
-      this.#reads.find((turn) => turn.mode === asked)?.parts.push(part);
+    // It waits for nobody, and is served however many do.
+    if (mode === 'stale' && this.#state !== null) {
+      this.#waiting += count;
+      this.#serve([part]);
+      return;
     }
+    if (!this.#admit(client, batch, count)) return;
+    const asked = mode === 'linearizable' ? 'readIndex' : mode;
+    this.#reads.find((turn) => turn.mode === asked)?.parts.push(part);
   }
 
   /**

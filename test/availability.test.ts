@@ -27,7 +27,7 @@ import { type RollingRow, rollingTrial } from '../lab/availability/rolling-trial
 import { unserved } from '../lab/availability/served.ts';
 import { formatSchedule, parseSchedule } from '../lab/schedule-file.ts';
 import { OWN_COMMANDS, type OwnContext } from '../lab/sweep/own-commands.ts';
-import { UserError } from '../lab/sweep/user-error.ts';
+import { UserError } from '../src/user-error.ts';
 
 /** Just long enough a log for a blank voter to keep requests waiting beyond their time limit. */
 const SMALL: Size = {

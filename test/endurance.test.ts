@@ -15,8 +15,8 @@ import { main } from '../lab/endurance/experiment.ts';
 import type { Measured, runEndurance } from '../lab/endurance/run.ts';
 import { Windows } from '../lab/endurance/windows.ts';
 import { withDefaults } from '../lab/sweep/factors.ts';
-import { UserError } from '../lab/sweep/user-error.ts';
 import { settingsOf } from '../lab/threads/run.ts';
+import { UserError } from '../src/user-error.ts';
 
 // ---- The command --------------------------------------------------------------------------------
 

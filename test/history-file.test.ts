@@ -14,8 +14,8 @@ import { describe } from '../lab/check-history.ts';
 import type { HistoryOperation, Json } from '../lab/history.ts';
 import { formatHistory, parseHistory } from '../lab/history-file.ts';
 import { checkLinearizability } from '../lab/linearizability.ts';
-import { UserError } from '../lab/sweep/user-error.ts';
 import { OPERATION_KINDS } from '../src/command.ts';
+import { UserError } from '../src/user-error.ts';
 import { parseDrawing } from './support/history-text.ts';
 import { always } from './support/property.ts';
 

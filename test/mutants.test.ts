@@ -18,7 +18,7 @@ import { checkMutants, patched, StaleMutant, sourceOf } from '../lab/mutants/pat
 import { documentText, terminalTable } from '../lab/mutants/report.ts';
 import { type Found, type GroupResult, groupsOf, runGroups } from '../lab/mutants/search.ts';
 import { OWN_COMMANDS, type OwnContext } from '../lab/sweep/own-commands.ts';
-import { UserError } from '../lab/sweep/user-error.ts';
+import { UserError } from '../src/user-error.ts';
 
 // ---- The catalogue and the source ----
 

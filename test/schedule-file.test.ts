@@ -8,7 +8,7 @@ import test from 'ava';
 import fc from 'fast-check';
 import type { Schedule } from '../lab/schedule.ts';
 import { formatSchedule, parseSchedule } from '../lab/schedule-file.ts';
-import { UserError } from '../lab/sweep/user-error.ts';
+import { UserError } from '../src/user-error.ts';
 import { always } from './support/property.ts';
 import { schedules, scheduleWith } from './support/schedules.ts';
 

@@ -18,11 +18,11 @@ import { parseHistory } from '../lab/history-file.ts';
 import { SCHEDULE_VERSION, type Schedule, type ScheduledOperation } from '../lab/schedule.ts';
 import { formatSchedule } from '../lab/schedule-file.ts';
 import { ScheduledClients } from '../lab/scheduled-clients.ts';
-import { UserError } from '../lab/sweep/user-error.ts';
 import { main } from '../lab/threads/schedule-command.ts';
 import { runSchedule, type ScheduleRun } from '../lab/threads/schedule-run.ts';
 import type { ScheduleDocument } from '../lab/threads/schedule-text.ts';
 import { PERFECT } from '../src/transport/link.ts';
+import { UserError } from '../src/user-error.ts';
 import { LIMITS } from './support/settings.ts';
 
 // ---- Schedules and runs -------------------------------------------------------------------------
@@ -231,7 +231,13 @@ test.serial('servers come, go and lose their disks; sessions are registered', as
     durationMs: 2000,
     spares: 1,
     clocks: Array(4).fill({ offsetMs: 0, driftPpm: 0 }),
-    settings: { ...scheduleOf({}).settings, snapshotEntries: 20, keptEntries: 3 },
+    settings: {
+      ...scheduleOf({}).settings,
+      // A transfer is given up after one, and other tests share the cores.
+      electionTimeoutMs: [400, 800],
+      snapshotEntries: 20,
+      keptEntries: 3,
+    },
     clients: { ...CLIENTS, registered: true },
     operations: WAYS,
     faults: [

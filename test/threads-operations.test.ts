@@ -11,7 +11,6 @@ import type { KnownMembership, NodeOperation, Status } from '../lab/threads/node
 import { Operator } from '../lab/threads/operator.ts';
 import { closeHosts, runCell } from '../lab/threads/run.ts';
 import type { Answer, Refusal } from '../src/raft/types.ts';
-import { readDisk } from '../src/storage/shared.ts';
 import { replay, SEED } from './support/property.ts';
 import {
   appliedBeyond,
@@ -164,7 +163,7 @@ test.serial('a node that was down while the log was compacted gets a snapshot', 
   const leader = await leaderOf(loaded, 10);
   const id = cluster.nodes.find((node) => node !== leader.id) ?? '';
   await cluster.crash(id);
-  const end = readDisk(cluster.disk(id));
+  const end = await cluster.disk(id).read();
   const lastIndex = end.baseIndex + end.entries.length;
   const compacted = await until('its entries are gone', async () => {
     const found = await leaderOf(loaded);

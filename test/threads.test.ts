@@ -9,11 +9,11 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import test, { type ExecutionContext } from 'ava';
+import { STORAGES } from '../lab/cluster.ts';
 import type { Fault, FaultAction } from '../lab/faults.ts';
 import type { FaultBand, Row } from '../lab/results.ts';
 import { withDefaults } from '../lab/sweep/factors.ts';
 import { closeHosts, runCell } from '../lab/threads/run.ts';
-import { readDisk } from '../src/storage/shared.ts';
 import type { Stored } from '../src/storage/storage.ts';
 import { PERFECT } from '../src/transport/link.ts';
 import { replay, SEED } from './support/property.ts';
@@ -207,7 +207,7 @@ test.serial('a killed node comes back with the term, vote and log of its disk', 
   const { id, term } = await leaderOf(loaded, 20);
   await cluster.crash(id);
   t.is(cluster.state(id), 'crashed');
-  const killed = readDisk(cluster.disk(id));
+  const killed = await cluster.disk(id).read();
   t.true(killed.currentTerm >= term);
   // Elected by its own vote too, unless a stall has ended its lead meanwhile.
   if (killed.currentTerm === term) t.is(killed.votedFor, id);
@@ -218,7 +218,7 @@ test.serial('a killed node comes back with the term, vote and log of its disk', 
   t.deepEqual([back.term, back.lastIndex], [killed.currentTerm, killed.entries.length]);
   t.not(back.role, 'leader');
   // Alone it gets no further: PreVote keeps its term, and the disk is as it was.
-  t.deepEqual(describe(readDisk(cluster.disk(id))), describe(killed));
+  t.deepEqual(describe(await cluster.disk(id).read()), describe(killed));
   const others = await leaderOf(loaded, back.lastIndex + 20);
   t.not(others.id, id);
   for (const peer of cluster.nodes) {
@@ -240,9 +240,9 @@ test.serial('a crashed follower is gone and missed by nobody, and catches up', a
   await cluster.crash(id);
   const left = await cluster.status();
   t.false(left.some((status) => status.id === id));
-  const before = readDisk(cluster.disk(id)).entries.length;
+  const before = (await cluster.disk(id).read()).entries.length;
   const further = await leaderOf(loaded, before + 50);
-  t.is(readDisk(cluster.disk(id)).entries.length, before, 'a dead thread writes nothing');
+  t.is((await cluster.disk(id).read()).entries.length, before, 'a dead thread writes nothing');
   cluster.restart(id);
   await until('it has caught up', async () => {
     const status = await statusOf(loaded, id);
@@ -251,25 +251,30 @@ test.serial('a crashed follower is gone and missed by nobody, and catches up', a
   t.is(cluster.failure, null);
 });
 
-test.serial('a node killed again and again under load never loses what it had', async (t) => {
-  const loaded = start(t, { nodes: 1, outstanding: 64 });
-  const { cluster } = loaded;
-  let before = readDisk(cluster.disk('n1'));
-  for (let i = 0; i < 5; i++) {
-    await leaderOf(loaded, before.entries.length + 10);
-    await cluster.crash('n1');
-    const after = readDisk(cluster.disk('n1'));
-    t.true(after.entries.length > before.entries.length);
-    t.true(after.currentTerm > before.currentTerm);
-    before.entries.forEach((entry, at) => {
-      if (after.entries[at]?.term !== entry.term) t.fail(`entry ${at + 1} has changed`);
-    });
-    t.true(after.entries.every(({ index }, at) => index === at + 1));
-    before = after;
-    cluster.restart('n1');
-  }
-  t.is(cluster.failure, null);
-});
+for (const storage of STORAGES) {
+  test.serial(
+    `killed again and again under load, a node on ${storage} loses nothing`,
+    async (t) => {
+      const loaded = start(t, { nodes: 1, outstanding: 64, storage });
+      const { cluster } = loaded;
+      let before = await cluster.disk('n1').read();
+      for (let i = 0; i < 5; i++) {
+        await leaderOf(loaded, before.entries.length + 10);
+        await cluster.crash('n1');
+        const after = await cluster.disk('n1').read();
+        t.true(after.entries.length > before.entries.length);
+        t.true(after.currentTerm > before.currentTerm);
+        before.entries.forEach((entry, at) => {
+          if (after.entries[at]?.term !== entry.term) t.fail(`entry ${at + 1} has changed`);
+        });
+        t.true(after.entries.every(({ index }, at) => index === at + 1));
+        before = after;
+        cluster.restart('n1');
+      }
+      t.is(cluster.failure, null);
+    },
+  );
+}
 
 test.serial('a paused node stands still, keeps its place, and goes on', async (t) => {
   const loaded = start(t, { nodes: 3 });
@@ -280,9 +285,9 @@ test.serial('a paused node stands still, keeps its place, and goes on', async (t
   const next = await leaderOf(loaded, leader.commitIndex + 20);
   t.not(next.id, leader.id);
   t.true(next.term > leader.term);
-  const disk = readDisk(cluster.disk(leader.id));
+  const disk = await cluster.disk(leader.id).read();
   const later = await leaderOf(loaded, next.commitIndex + 20);
-  t.deepEqual(describe(readDisk(cluster.disk(leader.id))), describe(disk));
+  t.deepEqual(describe(await cluster.disk(leader.id).read()), describe(disk));
   cluster.resume(leader.id);
   await until('it follows', async () => {
     const status = await statusOf(loaded, leader.id);

@@ -1,8 +1,8 @@
 /** The words behind the name of an availability experiment as a request, every value checked. */
 import { Command, Option } from 'commander';
+import { mistake } from '../../src/user-error.ts';
 import { chunksOf, parseSeeds, rangesText, SEEDS_ALLOWED, seedCount } from '../swarm/seeds.ts';
 import { type Help, once, parseWords } from '../sweep/own-words.ts';
-import { mistake } from '../sweep/user-error.ts';
 
 /** What of an experiment its flags depend on. */
 export type Described = {

@@ -1,6 +1,7 @@
 /** What the availability experiments have in common: from the words of a command to its report. */
 
 import { mkdir } from 'node:fs/promises';
+import { messageOf, oneLine } from '../../src/user-error.ts';
 import { type Column, textTable } from '../report/table.ts';
 import { writeWhole } from '../report/write-whole.ts';
 import { type Manifest, SCHEMA_VERSION } from '../results.ts';
@@ -10,7 +11,6 @@ import { manifestOf } from '../sweep/manifest.ts';
 import { makeWritable, outputDirectory, shownPath } from '../sweep/output-directory.ts';
 import type { OwnContext } from '../sweep/own-commands.ts';
 import { clockText } from '../sweep/progress.ts';
-import { messageOf, oneLine } from '../sweep/user-error.ts';
 import { type Described, parseArguments, type Request } from './arguments.ts';
 import type { Content, Findings, Pairs } from './content.ts';
 import { reportMarkdown } from './markdown.ts';

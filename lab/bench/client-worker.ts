@@ -4,10 +4,11 @@
  */
 import type { MessagePort } from 'node:worker_threads';
 import type { FnReturnedObject } from 'tinybench';
-import { Channel, DelayQueue } from '../../src/transport/channel.ts';
+import { nowUs } from '../../src/clock.ts';
+import { Channel } from '../../src/transport/channel.ts';
+import { DelayQueue } from '../../src/transport/delay-queue.ts';
 import { createLink, PERFECT } from '../../src/transport/link.ts';
 import { ClientThread } from '../threads/client-thread.ts';
-import { nowUs } from '../threads/clock.ts';
 import type { ClientOrder } from '../threads/load-worker.ts';
 import { type Completion, startWorkload } from '../workload.ts';
 import type { EchoTask } from './echo-worker.ts';

@@ -1,8 +1,9 @@
 /** The other end of the bare ports and channels that the benchmark measures. */
 import type { MessagePort } from 'node:worker_threads';
-import { Channel, DelayQueue } from '../../src/transport/channel.ts';
+import { nowUs } from '../../src/clock.ts';
+import { Channel } from '../../src/transport/channel.ts';
+import { DelayQueue } from '../../src/transport/delay-queue.ts';
 import { createLink, PERFECT } from '../../src/transport/link.ts';
-import { nowUs } from '../threads/clock.ts';
 
 export type EchoTask = {
   readonly control: MessagePort;

@@ -4,9 +4,10 @@
  */
 import { join } from 'node:path';
 import { Command, CommanderError } from 'commander';
+import { UserError } from '../../src/user-error.ts';
+import { listenForInterruption } from '../sweep/interruption.ts';
 import { surroundings } from '../sweep/manifest.ts';
 import { makeWritable, shownPath } from '../sweep/output-directory.ts';
-import { UserError } from '../sweep/user-error.ts';
 import { closeThreads } from '../threads/pool.ts';
 import { measureCluster } from './cluster-rounds.ts';
 import { weighEntries } from './memory.ts';
@@ -119,6 +120,7 @@ function parse(words: readonly string[]): { quick: boolean; out: string | undefi
     .option('--quick', 'fewer and shorter rounds, into results/bench-custom', false)
     .option('--out <dir>', 'write the report there')
     .allowExcessArguments(false)
+    .addHelpText('after', '\nOver HTTP, beside etcd: npm run bench -- http --help')
     .exitOverride()
     .configureOutput({
       outputError: (text, write) => write(text.replace(/^error: /, '')),
@@ -128,8 +130,22 @@ function parse(words: readonly string[]): { quick: boolean; out: string | undefi
   return { quick, out };
 }
 
+/** `http` is a benchmark with words of its own; loaded only then. */
+async function dispatched([first, ...rest]: readonly string[]): Promise<number> {
+  if (first !== 'http') return main(process.argv.slice(2));
+  const http = await import('../bench-http/main.ts');
+  const project = join(import.meta.dirname, '..', '..');
+  return http.main(rest, {
+    stdout: process.stdout,
+    stderr: process.stderr,
+    resultsDirectory: join(project, 'results'),
+    surroundings: () => surroundings(project),
+    interruption: listenForInterruption,
+  });
+}
+
 try {
-  process.exitCode = await main(process.argv.slice(2));
+  process.exitCode = await dispatched(process.argv.slice(2));
 } catch (error) {
   if (error instanceof CommanderError) process.exitCode = error.exitCode === 0 ? 0 : 2;
   else if (error instanceof UserError) {

@@ -1,8 +1,8 @@
 /** The words of `npm run experiment -- endurance …` as a plan, every value checked. */
 import { Command, Option } from 'commander';
-import { numberAllowed, parseNumber } from '../sweep/factors.ts';
+import { numberAllowed, parseNumber } from '../../src/decimal.ts';
+import { mistake } from '../../src/user-error.ts';
 import { type Help, once, parseWords } from '../sweep/own-words.ts';
-import { mistake } from '../sweep/user-error.ts';
 
 export type Plan = {
   /** Of full load. */

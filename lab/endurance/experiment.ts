@@ -1,10 +1,11 @@
 /** The experiment `endurance`: full load for long, and then a fresh node. */
+
+import { messageOf, oneLine } from '../../src/user-error.ts';
 import { commandText } from '../sweep/complaints.ts';
 import { EXIT_INTERRUPTED } from '../sweep/interruption.ts';
 import { manifestOf } from '../sweep/manifest.ts';
 import { makeWritable, outputDirectory, shownPath } from '../sweep/output-directory.ts';
 import type { OwnContext } from '../sweep/own-commands.ts';
-import { messageOf, oneLine } from '../sweep/user-error.ts';
 import { closeThreads } from '../threads/pool.ts';
 import { type Plan, parseArguments } from './arguments.ts';
 import { complaintsOf, documentOf, EXPERIMENT } from './document.ts';

@@ -3,8 +3,8 @@
  * the cluster is never idle, until it is told to end.
  */
 import type { MessagePort } from 'node:worker_threads';
+import { nowUs } from '../../src/clock.ts';
 import { ClientThread } from '../threads/client-thread.ts';
-import { nowUs } from '../threads/clock.ts';
 import type { ClientOrder } from '../threads/load-worker.ts';
 import { clientIdOf, type Measurement, Recorder } from '../threads/recorder.ts';
 import { type Completion, startWorkload } from '../workload.ts';

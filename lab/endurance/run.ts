@@ -4,11 +4,11 @@
  * the spare joins.
  */
 import { setTimeout as delay } from 'node:timers/promises';
+import { nowUs } from '../../src/clock.ts';
 import type { Settings } from '../../src/raft/types.ts';
 import { PERFECT } from '../../src/transport/link.ts';
 import type { Verdict } from '../audit.ts';
 import { withDefaults } from '../sweep/factors.ts';
-import { nowUs } from '../threads/clock.ts';
 import { ThreadCluster } from '../threads/cluster.ts';
 import type { Status } from '../threads/node-orders.ts';
 import { Reports, START_LIMIT_MS } from '../threads/reports.ts';

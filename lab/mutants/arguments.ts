@@ -1,9 +1,9 @@
 /** The words of `npm run experiment -- mutants …` as a plan, every value checked. */
 import { Command, Option } from 'commander';
+import { numberAllowed, parseNumber } from '../../src/decimal.ts';
+import { mistake } from '../../src/user-error.ts';
 import { PROFILES, type Profile } from '../sim/profiles.ts';
-import { numberAllowed, parseNumber } from '../sweep/factors.ts';
 import { type Help, once, parseWords } from '../sweep/own-words.ts';
-import { mistake } from '../sweep/user-error.ts';
 import { MUTANTS, NO_MUTANT } from './catalogue.ts';
 
 export type Plan = {

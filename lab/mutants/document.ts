@@ -1,7 +1,8 @@
 /** What the experiment leaves behind as data: a row for each search, and what follows from them. */
+
+import { oneLine } from '../../src/user-error.ts';
 import { SCHEMA_VERSION } from '../results.ts';
 import type { Profile } from '../sim/profiles.ts';
-import { oneLine } from '../sweep/user-error.ts';
 import { NO_MUTANT } from './catalogue.ts';
 import { type MedianInterval, medianInterval } from './order-statistics.ts';
 import { checkersOf, type Found, type GroupResult } from './search.ts';

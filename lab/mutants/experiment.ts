@@ -3,12 +3,12 @@
  * runs seeds until a checker notices.
  */
 
+import { messageOf, oneLine } from '../../src/user-error.ts';
 import { commandText } from '../sweep/complaints.ts';
 import { EXIT_INTERRUPTED } from '../sweep/interruption.ts';
 import { manifestOf } from '../sweep/manifest.ts';
 import { makeWritable, outputDirectory, shownPath } from '../sweep/output-directory.ts';
 import type { OwnContext } from '../sweep/own-commands.ts';
-import { messageOf, oneLine } from '../sweep/user-error.ts';
 import { parseArguments, type Request } from './arguments.ts';
 import { MUTANTS } from './catalogue.ts';
 import { complaintsOf, documentOf, EXPERIMENT } from './document.ts';

@@ -3,10 +3,10 @@
  * the simulator after it, so that no module of the source is loaded without its edits.
  */
 import { workerData } from 'node:worker_threads';
+import { messageOf } from '../../src/user-error.ts';
 import type { Schedule } from '../schedule.ts';
 import type { ShrinkBudget } from '../shrink.ts';
 import type { Profile } from '../sim/profiles.ts';
-import { messageOf } from '../sweep/user-error.ts';
 import type { RunResult, Violation } from '../verdict.ts';
 import { mutantNamed, NO_MUTANT } from './catalogue.ts';
 import { loadMutant } from './patch.ts';

@@ -3,7 +3,7 @@
  * a row per client. Of a history that cannot be linearized it shows the key and the stretch where
  * it fails, numbers the operations that can be ordered, and says in words what does not fit.
  */
-import { canonicalText } from '../canonical-json.ts';
+import { canonicalText } from '../../src/canonical-json.ts';
 import type { HistoryOperation, Json } from '../history.ts';
 import type { Linearizability } from '../linearizability.ts';
 import {

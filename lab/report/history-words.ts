@@ -1,5 +1,5 @@
 /** Operations of a history and what cannot be reconciled about them, in words. */
-import { canonicalText } from '../canonical-json.ts';
+import { canonicalText } from '../../src/canonical-json.ts';
 import type { HistoryOperation, HistoryResult, Json } from '../history.ts';
 import type { Linearizability } from '../linearizability.ts';
 import { executeOn } from '../model.ts';

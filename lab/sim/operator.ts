@@ -2,11 +2,12 @@
  * The operator of a simulated cluster: asks whoever leads for changes of membership and transfers,
  * and asks again while it is refused or hears nothing, as a person or a script would.
  */
+
+import { type MembershipChange, membershipAfter } from '../../src/membership-plan.ts';
 import type { Node } from '../../src/node.ts';
 import type { Answer, Membership, NodeId } from '../../src/raft/types.ts';
 import type { Administration } from '../cluster.ts';
 import { type AdminOperation, describeFault, type Target, targetOf } from '../faults.ts';
-import { type MembershipChange, membershipAfter } from '../membership-plan.ts';
 import type { Member } from './member.ts';
 import { type Cluster, leaderOf } from './nemesis.ts';
 

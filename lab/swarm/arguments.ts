@@ -3,10 +3,10 @@
  * checked. Nothing is read or written here but the words themselves.
  */
 import { Command, CommanderError, Option } from 'commander';
+import { numberAllowed, parseNumber } from '../../src/decimal.ts';
+import { mistake, oneLine, UserError } from '../../src/user-error.ts';
 import { MUTANTS } from '../mutants/catalogue.ts';
 import { PROFILES, type Profile } from '../sim/profiles.ts';
-import { numberAllowed, parseNumber } from '../sweep/factors.ts';
-import { mistake, oneLine, UserError } from '../sweep/user-error.ts';
 import { parseSeeds, SEEDS_ALLOWED, type SeedRange } from './seeds.ts';
 
 /** Where a schedule comes from, and the bug of the zoo that is planted in the source, if any. */

@@ -1,5 +1,5 @@
 /** What `npm run sim` does for each request, and its exit status. */
-import { UserError } from '../sweep/user-error.ts';
+import { UserError } from '../../src/user-error.ts';
 import { parseArguments } from './arguments.ts';
 import { type Context, columnsOf, EXIT_MISTAKE, EXIT_OK } from './context.ts';
 import { singleRun } from './single-run.ts';

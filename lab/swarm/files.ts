@@ -1,6 +1,6 @@
 /** Files that a command was told to read or to write; what goes wrong is the user's to mend. */
 import { closeSync, mkdirSync, openSync, readFileSync, writeFileSync } from 'node:fs';
-import { messageOf, mistake } from '../sweep/user-error.ts';
+import { messageOf, mistake } from '../../src/user-error.ts';
 
 /** The text of a file that a flag names; throws a UserError if it cannot be read. */
 export function readText(flag: string, path: string): string {

@@ -1,5 +1,5 @@
 /** Lists of seeds as people write them, such as `5,9,100..200`, and their seeds in that order. */
-import { mistake } from '../sweep/user-error.ts';
+import { mistake } from '../../src/user-error.ts';
 
 /** Both ends belong to it; `null` is without end. */
 export type SeedRange = { readonly from: number; readonly to: number | null };

@@ -1,7 +1,8 @@
 /** What came out of a swarm, on one screen and as a document. */
+
+import { oneLine } from '../../src/user-error.ts';
 import { type Column, NOTHING, sharePercent, shortNumber, textTable } from '../report/table.ts';
 import { clockText } from '../sweep/progress.ts';
-import { oneLine } from '../sweep/user-error.ts';
 import type { SwarmRequest } from './arguments.ts';
 import { commandOf, reproduceLine } from './reproduce.ts';
 import { leadersText, membersText, verdictText } from './run-text.ts';

@@ -3,19 +3,13 @@
  * read or written here but the words themselves.
  */
 import { Argument, Command, CommanderError, Option } from 'commander';
+import { numberAllowed, parseNumber } from '../../src/decimal.ts';
+import { mistake, oneLine, UserError } from '../../src/user-error.ts';
 import type { FactorValue } from '../results.ts';
 import type { Shard } from './cells.ts';
-import {
-  FACTOR_NAMES,
-  FACTORS,
-  type FactorName,
-  numberAllowed,
-  parseNumber,
-  printFactor,
-} from './factors.ts';
+import { FACTOR_NAMES, FACTORS, type FactorName, printFactor } from './factors.ts';
 import { OWN_COMMANDS } from './own-commands.ts';
 import { SEED_DEFAULT, type SweepFlags } from './sweep.ts';
-import { mistake, oneLine, UserError } from './user-error.ts';
 
 export type Request =
   /** `name` is the experiment whose help was asked for. */

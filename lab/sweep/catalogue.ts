@@ -4,8 +4,8 @@
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
+import { mistake } from '../../src/user-error.ts';
 import type { Experiment } from '../experiment.ts';
-import { mistake } from './user-error.ts';
 
 export type Catalogue = {
   names: readonly string[];

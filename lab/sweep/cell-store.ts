@@ -5,9 +5,9 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import sqlite3 from 'sqlite3';
+import { messageOf, UserError } from '../../src/user-error.ts';
 import { type Row, SCHEMA_VERSION } from '../results.ts';
 import { cellKey } from './cells.ts';
-import { messageOf, UserError } from './user-error.ts';
 
 /** A row, how long its trial lasted, and which code on which machine it comes from. */
 export type StoredRow = { row: Row; durationS: number; origin: string };

@@ -4,6 +4,7 @@
  * its trials.
  */
 import { fork, nextUint32 } from '../../src/raft/random.ts';
+import { UserError } from '../../src/user-error.ts';
 import type { Experiment } from '../experiment.ts';
 import type { FaultAction } from '../faults.ts';
 import type { Factors, FactorValue, Row } from '../results.ts';
@@ -16,7 +17,6 @@ import {
   printFactor,
   withDefaults,
 } from './factors.ts';
-import { UserError } from './user-error.ts';
 
 export type Cell = {
   factors: CellFactors;

@@ -1,5 +1,6 @@
 /** What `npm run experiment` does for each request: the steps in order, and the exit status. */
 
+import { mistake, UserError } from '../../src/user-error.ts';
 import type { Experiment } from '../experiment.ts';
 import { type Manifest, type ResultDocument, type Row, SCHEMA_VERSION } from '../results.ts';
 import { parseArguments, type Request } from './arguments.ts';
@@ -16,7 +17,6 @@ import { OWN_COMMANDS } from './own-commands.ts';
 import { clockText, type Output, progressOn } from './progress.ts';
 import { type RunCell, type RunOutcome, remaining, runCells } from './runner.ts';
 import { defaultCells, planSweep, type Sweep, sameCells } from './sweep.ts';
-import { mistake, UserError } from './user-error.ts';
 
 /** The host that runs trials. */
 export type Host = { runCell: RunCell; closeHosts(): Promise<void> };

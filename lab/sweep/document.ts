@@ -1,6 +1,7 @@
 /** Reads `results.json` and `manifest.json`, and says where a file is not what it should be. */
 import { existsSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
+import { messageOf, mistake, oneLine, UserError } from '../../src/user-error.ts';
 import {
   type FactorValue,
   type Manifest,
@@ -8,7 +9,6 @@ import {
   type ResultDocument,
   SCHEMA_VERSION,
 } from '../results.ts';
-import { messageOf, mistake, oneLine, UserError } from './user-error.ts';
 
 const METRICS: Readonly<Record<keyof Metrics, 'number' | 'number or null' | 'boolean'>> = {
   committedOpsPerSecond: 'number',

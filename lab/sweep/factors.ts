@@ -2,8 +2,9 @@
  * The factors an experiment can set or sweep: one table for the flags, their parsing, ranges,
  * defaults and help, and for the type of a cell. A new factor is one new line here.
  */
+import { type Bounds, numberAllowed, parseNumber } from '../../src/decimal.ts';
 import type { LinkSettings } from '../../src/transport/link.ts';
-import { READ_WAYS, type ReadWay } from '../cluster.ts';
+import { READ_WAYS, type ReadWay, STORAGES, type StorageKind } from '../cluster.ts';
 import type { FactorValue } from '../results.ts';
 
 /** One factor: how it is written, what it may be and what it is when nothing is said. */
@@ -20,7 +21,6 @@ export type Factor<V extends FactorValue> = {
   parse(text: string): V | undefined;
 };
 
-type Bounds = { low: number; high: number; whole?: boolean; below?: boolean };
 type Place = { flag: string; group: string; about: string };
 
 const CLUSTER = 'Cluster (each a value or a comma list that is swept):';
@@ -110,6 +110,11 @@ const table = {
     place('--heartbeat-ms', PROTOCOL, 'time between heartbeats'),
   ),
 
+  storage: oneOf<StorageKind>(
+    'memory',
+    STORAGES,
+    place('--storage', PROTOCOL, 'where nodes keep their data; sqlite syncs every write'),
+  ),
   clockDriftPpm: orUnset(
     'none',
     { low: 0, high: 500_000 },
@@ -278,22 +283,6 @@ function timeoutConflict(factors: CellFactors): string | undefined {
     );
   }
   return undefined;
-}
-
-/** A number as a person writes it: decimal, no hexadecimal, no empty text. */
-export function parseNumber(text: string, bounds: Bounds): number | undefined {
-  if (!/^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i.test(text)) return undefined;
-  // Adding zero turns -0 into 0, so that both name the same cell.
-  const value = Number(text) + 0;
-  if (bounds.whole === true && !Number.isSafeInteger(value)) return undefined;
-  if (value < bounds.low || value > bounds.high) return undefined;
-  return bounds.below === true && value === bounds.high ? undefined : value;
-}
-
-/** The phrase that goes with `parseNumber`. */
-export function numberAllowed({ low, high, whole, below }: Bounds): string {
-  const kind = whole === true ? 'a whole number' : 'a number';
-  return below === true ? `${kind} from ${low} to below ${high}` : `${kind} from ${low} to ${high}`;
 }
 
 function place(flag: string, group: string, about: string): Place {

@@ -1,5 +1,6 @@
 /** Joins what the shards of a sweep have written into one result. */
 
+import { mistake, UserError } from '../../src/user-error.ts';
 import type { Experiment } from '../experiment.ts';
 import { type FactorValue, SCHEMA_VERSION } from '../results.ts';
 import type { Catalogue } from './catalogue.ts';
@@ -8,7 +9,6 @@ import { cellKey, compareValues, describeCell } from './cells.ts';
 import { checkDirectory, readDocument, readManifest } from './document.ts';
 import { FACTOR_NAMES, FACTORS, isFactorName } from './factors.ts';
 import { originOf } from './manifest.ts';
-import { mistake, UserError } from './user-error.ts';
 
 export type Merged = {
   name: string;

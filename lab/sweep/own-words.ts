@@ -1,6 +1,6 @@
 /** What commands with words of their own share: commander, with this lab's way to tell mistakes. */
 import { type Command, CommanderError, type Option } from 'commander';
-import { oneLine, UserError } from './user-error.ts';
+import { oneLine, UserError } from '../../src/user-error.ts';
 
 /** The text of the help, where that was asked for. */
 export type Help = { readonly kind: 'help'; readonly text: string };

@@ -1,11 +1,11 @@
 /** Runs the cells of a sweep one after the other and stores each as it ends. */
 import { debuglog } from 'node:util';
+import { messageOf, oneLine } from '../../src/user-error.ts';
 import type { Experiment } from '../experiment.ts';
 import type { Row } from '../results.ts';
 import type { CellStore, StoredRow } from './cell-store.ts';
 import { type Cell, cellKey, describeCell } from './cells.ts';
 import type { Progress } from './progress.ts';
-import { messageOf, oneLine } from './user-error.ts';
 
 /** Runs one trial on some host; rejects when the signal aborts it. */
 export type RunCell = (cell: Cell, options: { signal: AbortSignal }) => Promise<Row>;

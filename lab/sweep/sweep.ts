@@ -3,6 +3,7 @@
  * touched.
  */
 
+import { mistake } from '../../src/user-error.ts';
 import type { Experiment } from '../experiment.ts';
 import type { Factors, FactorValue } from '../results.ts';
 import {
@@ -15,7 +16,6 @@ import {
   shardOf,
 } from './cells.ts';
 import { FACTOR_NAMES, FACTORS, type FactorName, printFactor } from './factors.ts';
-import { mistake } from './user-error.ts';
 
 /** What the flags of a sweep say, each already checked by itself. */
 export type SweepFlags = {

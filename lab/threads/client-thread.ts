@@ -3,14 +3,15 @@
  */
 import type { MessagePort } from 'node:worker_threads';
 import { crc32 } from 'node:zlib';
+import { nowUs } from '../../src/clock.ts';
 import type { Operation } from '../../src/command.ts';
 import type { NodeId } from '../../src/raft/types.ts';
-import { Channel, DelayQueue } from '../../src/transport/channel.ts';
+import { Channel } from '../../src/transport/channel.ts';
+import { DelayQueue } from '../../src/transport/delay-queue.ts';
 import { createLink, PERFECT } from '../../src/transport/link.ts';
 import { type ClientSettings, ClusterClient } from '../client.ts';
 import type { CallEnded } from '../client-session.ts';
 import type { Caller, ReadWay } from '../cluster.ts';
-import { nowUs } from './clock.ts';
 
 const SWEEP_EVERY_MS = 20;
 

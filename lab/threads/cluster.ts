@@ -5,8 +5,9 @@
 import { MessageChannel, type MessagePort, type Transferable } from 'node:worker_threads';
 import { SESSION_BOUNDS } from '../../src/kv.ts';
 import type { Answer, NodeId, Settings } from '../../src/raft/types.ts';
-import type { SharedDisk } from '../../src/storage/shared.ts';
 import type { LinkSettings } from '../../src/transport/link.ts';
+import type { StorageKind } from '../cluster.ts';
+import { type Disk, Disks } from './disks.ts';
 import type { ClientOrder } from './load-worker.ts';
 import { Member, NOBODY, NOTHING_COUNTED, type SnapshotSpan, sum } from './member.ts';
 import {
@@ -40,6 +41,8 @@ export type ThreadsOptions = {
   /** The links between nodes at the start; those of clients are perfect. */
   readonly link: LinkSettings;
   readonly seed: number;
+  /** Where the nodes keep their data; in memory if left out. */
+  readonly storage?: StorageKind;
 };
 
 export type LeaderChange = {
@@ -65,6 +68,7 @@ export class ThreadCluster {
   readonly operator = new Operator(this);
   /** By address, as nodes are called throughout. */
   readonly #members = new Map<string, Member>();
+  readonly #disks: Disks;
   readonly #links = new Map<string, LinkSettings>();
   readonly #questions = new Questions<Told>();
   #membership: KnownMembership & { readonly term: number };
@@ -74,12 +78,14 @@ export class ThreadCluster {
 
   constructor(options: ThreadsOptions) {
     this.options = options;
-    const { nodes, spares = 0 } = options;
+    const { nodes, spares = 0, storage = 'memory' } = options;
+    this.#disks = new Disks(storage);
     const servers = Array.from({ length: nodes + spares }, (_, i) => `n${i + 1}`);
     const configuration = { ...NOBODY, voters: servers.slice(0, nodes) };
     this.#membership = { term: 0, configuration, isCommitted: true };
     servers.forEach((id, i) => {
-      this.#members.set(id, new Member(id, i < nodes ? configuration : NOBODY));
+      const belonging = i < nodes ? configuration : NOBODY;
+      this.#members.set(id, new Member(id, belonging, this.#disks.blank()));
     });
   }
 
@@ -116,7 +122,7 @@ export class ThreadCluster {
   }
 
   /** The disk of a node, which outlives its threads. */
-  disk(id: string): SharedDisk {
+  disk(id: string): Disk {
     return this.#member(id).disk;
   }
 
@@ -145,7 +151,7 @@ export class ThreadCluster {
   async wipe(id: string): Promise<void> {
     const member = this.#member(id);
     if (member.state !== 'crashed') member.kill();
-    member.replaceDisk();
+    member.replaceDisk(this.#disks.blank());
     await this.restart(id);
   }
 
@@ -162,7 +168,7 @@ export class ThreadCluster {
       sessionsMax: this.sessionsMax,
       seed,
       starts: member.starts++,
-      disk: member.disk,
+      disk: member.disk.open(),
       pauseWord: member.pauseWord.buffer,
       control: port2,
     };
@@ -295,6 +301,7 @@ export class ThreadCluster {
       ...[...this.#members.values()].map(({ ended }) => ended),
     ]);
     this.#clients?.close();
+    await this.#disks.remove();
   }
 
   // ---- Plumbing ---------------------------------------------------------------------------------
@@ -320,7 +327,8 @@ export class ThreadCluster {
   async #runNode(member: Member, task: NodeTask, port: MessagePort): Promise<void> {
     const { control } = member;
     const closed = new Promise<void>((resolve) => control?.once('close', resolve));
-    await this.#run(NODE_WORKER, task, [port], member.abort.signal);
+    const transferred = task.disk.kind === 'port' ? [port, task.disk.port] : [port];
+    await this.#run(NODE_WORKER, task, transferred, member.abort.signal);
     // A task that was given up before its thread took it has left the port here.
     port.close();
     await closed;

@@ -1,9 +1,9 @@
 /** The task of the clients' thread in a trial: their load, and what they saw of it. */
 import type { MessagePort } from 'node:worker_threads';
+import { nowUs } from '../../src/clock.ts';
 import type { NodeId } from '../../src/raft/types.ts';
 import { startWorkload, type Workload } from '../workload.ts';
 import { ClientThread } from './client-thread.ts';
-import { nowUs } from './clock.ts';
 import { clientIdOf, type Measurement, Recorder } from './recorder.ts';
 
 export type LoadTask = {

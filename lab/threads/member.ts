@@ -1,9 +1,9 @@
 /** A server of a cluster of threads, as its parent knows it: what outlives the thread is here. */
 import type { MessagePort } from 'node:worker_threads';
+import { nowUs } from '../../src/clock.ts';
 import { FIRST_INCARNATION, memberName } from '../../src/raft/identity.ts';
 import type { Configuration, NodeId } from '../../src/raft/types.ts';
-import { createDisk } from '../../src/storage/shared.ts';
-import { nowUs } from './clock.ts';
+import type { Disk } from './disks.ts';
 import { type Counters, RUNNING } from './node-orders.ts';
 
 /** A snapshot that a node took, and when, on the clock of all threads; `null` while it does. */
@@ -22,7 +22,7 @@ export const NOTHING_COUNTED: Counters = {
 export class Member {
   /** Where it is reached, whatever its incarnation. */
   readonly id: string;
-  disk = createDisk();
+  disk: Disk;
   readonly pauseWord = new Int32Array(new SharedArrayBuffer(4));
   state: 'running' | 'paused' | 'crashed' = 'crashed';
   /** How often it has started. */
@@ -40,8 +40,9 @@ export class Member {
   #incarnation = FIRST_INCARNATION;
   readonly #configuration: Configuration;
 
-  constructor(id: string, configuration: Configuration) {
+  constructor(id: string, configuration: Configuration, disk: Disk) {
     this.id = id;
+    this.disk = disk;
     this.#configuration = configuration;
   }
 
@@ -70,8 +71,8 @@ export class Member {
   }
 
   /** It is another server from now on; what the old thread may still write, nobody reads. */
-  replaceDisk(): void {
-    this.disk = createDisk();
+  replaceDisk(blank: Disk): void {
+    this.disk = blank;
     this.#incarnation++;
   }
 

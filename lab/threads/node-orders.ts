@@ -1,9 +1,9 @@
 /** What a node's thread and its parent say to each other. */
 import type { MessagePort } from 'node:worker_threads';
+import type { MembershipChange } from '../../src/membership-plan.ts';
 import type { Answer, Configuration, Index, NodeId, Settings, Term } from '../../src/raft/types.ts';
-import type { SharedDisk } from '../../src/storage/shared.ts';
 import type { LinkSettings } from '../../src/transport/link.ts';
-import type { MembershipChange } from '../membership-plan.ts';
+import type { DiskEnd } from './disks.ts';
 
 export type NodeTask = {
   /** What the protocol knows it by: address and incarnation. */
@@ -16,7 +16,7 @@ export type NodeTask = {
   readonly seed: number;
   /** How often this node has started before; each start draws from streams of its own. */
   readonly starts: number;
-  readonly disk: SharedDisk;
+  readonly disk: DiskEnd;
   /** One word: while it is 1, the thread stands still. */
   readonly pauseWord: SharedArrayBuffer;
   readonly control: MessagePort;

@@ -5,19 +5,23 @@
  */
 import type { MessagePort } from 'node:worker_threads';
 import { crc32 } from 'node:zlib';
+import { createClock, nowUs } from '../../src/clock.ts';
 import { RecordWriter } from '../../src/command.ts';
 import { Kv } from '../../src/kv.ts';
+import { membershipAfter } from '../../src/membership-plan.ts';
 import { type Client, Node } from '../../src/node.ts';
 import { addressOf } from '../../src/raft/identity.ts';
 import { fork } from '../../src/raft/random.ts';
 import type { Answer, PlacedConfiguration, RaftState, Role } from '../../src/raft/types.ts';
+import { PortStorage } from '../../src/storage/port-storage.ts';
 import { SharedStorage } from '../../src/storage/shared.ts';
-import { Channel, DelayQueue } from '../../src/transport/channel.ts';
+import type { Storage } from '../../src/storage/storage.ts';
+import { Channel } from '../../src/transport/channel.ts';
 import { decodeRequest, encodeResponse } from '../../src/transport/client-frame.ts';
+import { DelayQueue } from '../../src/transport/delay-queue.ts';
 import { createLink, dropped, type LinkSettings, PERFECT } from '../../src/transport/link.ts';
 import { Peers } from '../../src/transport/peers.ts';
-import { membershipAfter } from '../membership-plan.ts';
-import { createClock, nowUs } from './clock.ts';
+import { Turns } from '../../src/turns.ts';
 import {
   type NodeOperation,
   type NodeTask,
@@ -49,8 +53,10 @@ class NodeThread {
   readonly #clients: Channel[] = [];
   readonly #peers: Peers;
   readonly #node: Node;
-  #flushing: NodeJS.Immediate | null = null;
-  readonly #later = new Set<NodeJS.Immediate>();
+  readonly #storage: Storage;
+  readonly #turns = new Turns(() => this.#node.flush());
+  #hasStarted = false;
+  readonly #onceStarted: (() => void)[] = [];
   #reporting: NodeJS.Timeout | null = null;
   /** What was reported last; a change of role is a new object. */
   #role: Role | null = null;
@@ -66,25 +72,28 @@ class NodeThread {
     this.#kv = new Kv({ sessionsMax: task.sessionsMax });
     this.#peers = new Peers(crc32, (message) => {
       this.#node.receive(message);
-      this.#flushSoon();
+      this.#turns.flushSoon();
     });
+    const { disk } = task;
+    this.#storage =
+      disk.kind === 'shared' ? new SharedStorage(disk.disk) : new PortStorage(disk.port);
     this.#node = this.#createNode();
   }
 
   #createNode(): Node {
-    const { name, settings, configuration, batchCommands, seed, starts, disk } = this.#task;
+    const { name, settings, configuration, batchCommands, seed, starts } = this.#task;
     const rng = fork(seed, `node ${this.#id} ${starts}`);
     const options = { settings, configuration, batchCommands, requestsMax: REQUESTS_MAX };
     return new Node(
       { id: name, rng, ...options },
       {
         clock: createClock(),
-        storage: new SharedStorage(disk),
+        storage: this.#storage,
         transport: this.#peers,
         stateMachine: this.#kv,
-        later: (then) => this.#callLater(then),
+        later: this.#turns.later,
         observe: (_input, _effects, state) => {
-          this.#flushSoon();
+          this.#turns.flushSoon();
           this.#observe(state);
         },
         onFailure: (error) => {
@@ -97,7 +106,11 @@ class NodeThread {
   start(): void {
     this.#task.control.on('message', (order: Order) => this.#obey(order));
     this.#reporting = setInterval(() => this.#reportCounters(), COUNTERS_EVERY_MS);
-    this.#node.start(() => this.#reportCounters());
+    this.#node.start(() => {
+      this.#hasStarted = true;
+      for (const act of this.#onceStarted.splice(0)) act();
+      this.#reportCounters();
+    });
   }
 
   #obey(order: Order): void {
@@ -116,18 +129,25 @@ class NodeThread {
       case 'pause':
         Atomics.wait(new Int32Array(this.#task.pauseWord), 0, PAUSED);
         break;
-      case 'status': {
-        const status = statusOf(this.#node.state, this.#kv, order.asked);
-        this.#report({ kind: 'status', id: order.id, status });
+      case 'status':
+        this.#afterStart(() => {
+          const status = statusOf(this.#node.state, this.#kv, order.asked);
+          this.#report({ kind: 'status', id: order.id, status });
+        });
         break;
-      }
       case 'operate':
-        this.#operate(order.id, order.operation);
+        this.#afterStart(() => this.#operate(order.id, order.operation));
         break;
       case 'stop':
         this.#stop();
         break;
     }
+  }
+
+  /** A disk may take its time to be read. */
+  #afterStart(act: () => void): void {
+    if (this.#hasStarted) act();
+    else this.#onceStarted.push(act);
   }
 
   #operate(id: number, operation: NodeOperation): void {
@@ -147,7 +167,7 @@ class NodeThread {
         node.configure(membership, operation.kind !== 'joinBlank', done);
       }
     }
-    this.#flushSoon();
+    this.#turns.flushSoon();
   }
 
   #connect(peer: string, port: MessagePort, settings: LinkSettings): void {
@@ -155,7 +175,9 @@ class NodeThread {
     const name = `${this.#id}->${peer} ${starts}`;
     const link = this.#channels.get(peer)?.link ?? createLink(seed, name);
     const channel = new Channel(port, link, settings, this.#delays, nowUs);
-    channel.ondrained = this.#flush;
+    // A turn ends when what had arrived on a port has been taken; then all that came of it goes out
+    // at once.
+    channel.ondrained = this.#turns.flush;
     this.#channels.set(peer, channel);
     this.#peers.connect(peer, channel);
   }
@@ -167,7 +189,7 @@ class NodeThread {
     const client: Client = {
       results,
       deliver: () => {
-        const { leaderId } = this.#node.state.volatile;
+        const leaderId = this.#hasStarted ? this.#node.state.volatile.leaderId : null;
         // Clients know servers by their addresses.
         const leader = leaderId === null ? null : addressOf(leaderId);
         channel.send(encodeResponse({ leaderId: leader, results: results.take() }, crc32));
@@ -179,36 +201,10 @@ class NodeThread {
       const { batch, count } = request;
       if (request.kind === 'write') this.#node.write(client, batch, count);
       else this.#node.read(client, batch, count, request.mode);
-      this.#flushSoon();
+      this.#turns.flushSoon();
     };
-    channel.ondrained = this.#flush;
+    channel.ondrained = this.#turns.flush;
     this.#clients.push(channel);
-  }
-
-  // ---- Turns ------------------------------------------------------------------------------------
-
-  /**
-   * A turn ends when what had arrived on a port has been taken; then all that came of it goes out
-   * at once. What has another cause, a timer or a delayed message, ends with the event loop's turn.
-   */
-  readonly #flush = (): void => {
-    if (this.#flushing === null) return;
-    clearImmediate(this.#flushing);
-    this.#flushing = null;
-    this.#node.flush();
-  };
-
-  #flushSoon(): void {
-    this.#flushing ??= setImmediate(this.#flush);
-  }
-
-  #callLater(then: () => void): void {
-    const immediate = setImmediate(() => {
-      this.#later.delete(immediate);
-      then();
-      this.#flushSoon();
-    });
-    this.#later.add(immediate);
   }
 
   // ---- Reports ----------------------------------------------------------------------------------
@@ -272,10 +268,10 @@ class NodeThread {
   #stop(): void {
     this.#reportCounters();
     this.#node.stop();
+    this.#storage.close(() => {});
     this.#delays.clear();
     if (this.#reporting !== null) clearInterval(this.#reporting);
-    if (this.#flushing !== null) clearImmediate(this.#flushing);
-    for (const immediate of this.#later) clearImmediate(immediate);
+    this.#turns.stop();
     for (const channel of this.#clients) channel.close();
     this.#task.control.close();
     this.#done();

@@ -3,10 +3,10 @@
  * and asks again while what stands in the way will pass, as a person or a script would.
  */
 import { setTimeout as delay } from 'node:timers/promises';
+import type { MembershipChange } from '../../src/membership-plan.ts';
 import type { Answer, NodeId, Refusal } from '../../src/raft/types.ts';
 import type { Administration } from '../cluster.ts';
 import type { AdminOperation } from '../faults.ts';
-import type { MembershipChange } from '../membership-plan.ts';
 import type { NodeOperation } from './node-orders.ts';
 
 const AGAIN_AFTER_MS = 100;

@@ -1,7 +1,6 @@
 /** The end of a run: with all faults healed the cluster comes to rest, and is audited. */
 import { setTimeout as delay } from 'node:timers/promises';
 import type { NodeId } from '../../src/raft/types.ts';
-import { readDisk } from '../../src/storage/shared.ts';
 import { audit, type Evidence, type Verdict } from '../audit.ts';
 import type { ThreadCluster } from './cluster.ts';
 import type { Status } from './node-orders.ts';
@@ -26,7 +25,7 @@ export async function auditAtRest(
   const statuses = await comeToRest(cluster, clientIds, signal);
   return audit({
     statuses,
-    disks: statuses.map(({ id }) => readDisk(cluster.disk(id))),
+    disks: await Promise.all(statuses.map(({ id }) => cluster.disk(id).read())),
     acknowledged,
     issued,
     sessionsMax: cluster.sessionsMax,

@@ -38,6 +38,7 @@ export async function runCell(cell: Cell, options: { signal: AbortSignal }): Pro
     batchCommands: factors.batch,
     link: linkOf(factors),
     seed,
+    storage: factors.storage,
   });
   const nemesis = new Nemesis(cluster);
   try {

@@ -1,7 +1,7 @@
 /** The words of `npm run experiment -- schedule …` as a request. */
 import { Command, Option } from 'commander';
+import { mistake } from '../../src/user-error.ts';
 import { type Help, once, parseWords } from '../sweep/own-words.ts';
-import { mistake } from '../sweep/user-error.ts';
 
 export type Request =
   | Help

@@ -1,6 +1,7 @@
 /** The command `schedule`: the very file that the simulator replays, on worker threads. */
 import { closeSync, openSync, rmSync } from 'node:fs';
 import { join, resolve } from 'node:path';
+import { messageOf, mistake, oneLine } from '../../src/user-error.ts';
 import { formatHistory } from '../history-file.ts';
 import { checkLinearizability } from '../linearizability.ts';
 import { historyPage } from '../report/history-picture.ts';
@@ -10,7 +11,6 @@ import { readText, writeText } from '../swarm/files.ts';
 import { EXIT_INTERRUPTED } from '../sweep/interruption.ts';
 import { makeWritable, outputDirectory, shownPath } from '../sweep/output-directory.ts';
 import type { OwnContext } from '../sweep/own-commands.ts';
-import { messageOf, mistake, oneLine } from '../sweep/user-error.ts';
 import { closeThreads } from './pool.ts';
 import { parseArguments, type Request } from './schedule-arguments.ts';
 import { runSchedule } from './schedule-run.ts';

@@ -1,12 +1,19 @@
 /**
  * A WebSocket-like object between two worker threads, over one direct MessagePort, with the link
  * model in between: what `send` accepts arrives late, twice, damaged, out of order or not at all,
- * as the settings of this direction say. A peer whose thread has ended is silence, as a network
- * would be.
+ * as the settings of this direction say. The receiver waits, not the sender, so that what was sent
+ * arrives even if its sender is killed meanwhile. A peer whose thread has ended is silence, as a
+ * network would be.
  */
 import { type MessagePort, receiveMessageOnPort } from 'node:worker_threads';
-import TinyQueue from 'tinyqueue';
-import { deliveries, type LinkSettings, type LinkState, queuedBytes } from './link.ts';
+import type { DelayQueue } from './delay-queue.ts';
+import {
+  deliveries,
+  type LinkSettings,
+  type LinkState,
+  queuedBytes,
+  withBitFlipped,
+} from './link.ts';
 import type { Socket } from './transport.ts';
 
 /** What crosses the port: a frame to deliver at once, or a frame and when to deliver it. */
@@ -93,62 +100,5 @@ export class Channel implements Socket {
 
   #deliver(data: Uint8Array): void {
     if (!this.#closed) this.onmessage?.({ data });
-  }
-}
-
-function withBitFlipped(data: Uint8Array<ArrayBuffer>, bit: number): Uint8Array<ArrayBuffer> {
-  const damaged = data.slice();
-  const at = bit >>> 3;
-  damaged[at] = (damaged[at] ?? 0) ^ (1 << (bit & 7));
-  return damaged;
-}
-
-type Delayed = { readonly atUs: number; readonly order: number; readonly deliver: () => void };
-
-/**
- * Frames on their way, one timer for all of a thread's channels. The receiver waits, not the
- * sender, so that what was sent arrives even if its sender is killed meanwhile. Precise to the
- * timers' millisecond.
- */
-export class DelayQueue {
-  /** By time, and by arrival where times are equal: a constant delay does not reorder. */
-  readonly #queue = new TinyQueue<Delayed>([], (a, b) => a.atUs - b.atUs || a.order - b.order);
-  #order = 0;
-  readonly #nowUs: () => number;
-  #timer: NodeJS.Timeout | null = null;
-  #timerAtUs = Number.POSITIVE_INFINITY;
-
-  constructor(nowUs: () => number) {
-    this.#nowUs = nowUs;
-  }
-
-  add(atUs: number, deliver: () => void): void {
-    this.#queue.push({ atUs, order: this.#order++, deliver });
-    if (atUs < this.#timerAtUs) this.#arm(atUs);
-  }
-
-  clear(): void {
-    while (this.#queue.pop() !== undefined);
-    if (this.#timer !== null) clearTimeout(this.#timer);
-    this.#timer = null;
-    this.#timerAtUs = Number.POSITIVE_INFINITY;
-  }
-
-  #arm(atUs: number): void {
-    if (this.#timer !== null) clearTimeout(this.#timer);
-    this.#timerAtUs = atUs;
-    this.#timer = setTimeout(() => this.#fire(), Math.max(0, (atUs - this.#nowUs()) / 1000));
-  }
-
-  #fire(): void {
-    this.#timerAtUs = Number.POSITIVE_INFINITY;
-    for (let next = this.#queue.peek(); next !== undefined; next = this.#queue.peek()) {
-      if (next.atUs > this.#nowUs()) {
-        this.#arm(next.atUs);
-        return;
-      }
-      this.#queue.pop();
-      next.deliver();
-    }
   }
 }

@@ -179,6 +179,17 @@ export function queuedBytes(settings: LinkSettings, link: LinkState, nowUs: numb
   return Math.floor(busyForUs(link, nowUs) * link.drainBytesPerUs + 0.5);
 }
 
+/** A copy of the frame with one bit flipped: what `corruptBit` of a delivery asks for. */
+export function withBitFlipped(
+  data: Uint8Array<ArrayBuffer>,
+  bit: number,
+): Uint8Array<ArrayBuffer> {
+  const damaged = data.slice();
+  const at = bit >>> 3;
+  damaged[at] = (damaged[at] ?? 0) ^ (1 << (bit & 7));
+  return damaged;
+}
+
 /** Messages and copies that did not arrive. */
 export function dropped(counters: LinkCounters): number {
   return counters.lost + counters.cut + counters.overflowed;

@@ -1,7 +1,8 @@
 /** A thread at the other end of a channel: it sends back what it gets, late if told so. */
 import { type MessagePort, workerData } from 'node:worker_threads';
-import { nowUs } from '../../lab/threads/clock.ts';
-import { Channel, DelayQueue } from '../../src/transport/channel.ts';
+import { nowUs } from '../../src/clock.ts';
+import { Channel } from '../../src/transport/channel.ts';
+import { DelayQueue } from '../../src/transport/delay-queue.ts';
 import { createLink, type LinkSettings } from '../../src/transport/link.ts';
 
 export type EchoTask = { readonly port: MessagePort; readonly settings: LinkSettings };

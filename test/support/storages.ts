@@ -1,4 +1,5 @@
 /** What tests of storages share: storages as promises, devices for them, and random changes. */
+import { setTimeout as turn } from 'node:timers/promises';
 import { isDeepStrictEqual } from 'node:util';
 import type { ExecutionContext } from 'ava';
 import fc from 'fast-check';
@@ -20,7 +21,13 @@ export const MIB = 1 << 20;
 // ---- Storages as promises -----------------------------------------------------------------------
 
 /** What outlives a storage: opened again, it holds what was durable. */
-export type Medium = { open(): Storage };
+export type Medium = {
+  open(): Storage;
+  /** Of one whose storage waits for room when it is full; the others report an error. */
+  readonly room?: Room;
+};
+
+export type Room = { isFull(): boolean; make(): void };
 
 export function load(storage: Storage): Promise<Stored> {
   return new Promise((resolve, reject) => {
@@ -81,7 +88,7 @@ export async function save(
   if (error !== null) throw error;
 }
 
-function readChunk(
+export function readChunk(
   storage: Storage,
   index: number,
   offset: number,
@@ -119,6 +126,17 @@ export async function reopened(medium: Medium): Promise<Stored> {
   const stored = await load(storage);
   await close(storage);
   return stored;
+}
+
+const DEADLINE_MS = 20_000;
+
+export async function until(what: string, holds: () => boolean): Promise<void> {
+  const deadline = performance.now() + DEADLINE_MS;
+  while (!holds()) {
+    if (performance.now() > deadline)
+      throw new Error(`${DEADLINE_MS} ms have passed without: ${what}`);
+    await turn(5);
+  }
 }
 
 // ---- Devices ------------------------------------------------------------------------------------

@@ -52,6 +52,7 @@ export function start(t: ExecutionContext, factors: Factors = {}, spares = 0): L
     settings: settingsOf(complete),
     batchCommands: complete.batch,
     link: linkOf(complete),
+    storage: complete.storage,
     seed: SEED,
   });
   t.teardown(() => cluster.stop());

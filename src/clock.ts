@@ -1,8 +1,8 @@
 /**
- * Real time for the threads host: one clock for all threads of the process, and a cheap timer on
+ * Real time: one clock for all threads of a process, and a cheap timer on
  * it.
  */
-import type { Clock } from '../../src/node.ts';
+import type { Clock } from './node.ts';
 
 // `performance.now` counts from the start of its own thread; `hrtime` is the same in all of them.
 const offsetUs = measureOffsetUs();

@@ -3,7 +3,14 @@
  * different texts for all others. A stack of its own instead of recursion: values come from files,
  * and a file may nest them deeper than a call stack goes.
  */
-import type { Json } from './history.ts';
+/** Any JSON value. */
+export type Json =
+  | null
+  | boolean
+  | number
+  | string
+  | readonly Json[]
+  | { readonly [key: string]: Json };
 
 /** What is still to be written, last first: text as it stands, or a value. */
 type Pending = { readonly text: string } | { readonly value: Json };

@@ -1,6 +1,6 @@
 /** What the membership is to be after an operator's verb, whichever host carries it out. */
-import { addressOf } from '../src/raft/identity.ts';
-import type { Configuration, Membership, NodeId } from '../src/raft/types.ts';
+import { addressOf } from './raft/identity.ts';
+import type { Configuration, Membership, NodeId } from './raft/types.ts';
 
 /** With the servers' present names. */
 export type MembershipChange =

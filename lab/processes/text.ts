@@ -1,0 +1,68 @@
+/** What `npm run cluster` prints: the nodes, what can be done with them, and how one ended. */
+import { readFileSync } from 'node:fs';
+import { dataDirectory } from '../../src/config.ts';
+import { oneLine } from '../../src/user-error.ts';
+import { textTable } from '../report/table.ts';
+import { shownPath } from '../sweep/output-directory.ts';
+import type { Ended, ProcessMember } from './process-member.ts';
+
+/** A line per node; what does not fit is left out, the data first. */
+export function memberTable(members: readonly ProcessMember[], columns: number): string {
+  const cells = (of: (member: ProcessMember) => string): string[] => members.map(of);
+  const lines = textTable(
+    [
+      { head: 'id', cells: cells(({ id }) => id), left: true },
+      { head: 'url', cells: cells(({ publicUrl }) => publicUrl), left: true, drop: 1 },
+      { head: 'pid', cells: cells(({ pid }) => String(pid ?? '–')) },
+      { head: 'data', cells: cells(({ dataDir }) => shownPath(dataDir)), left: true, drop: 2 },
+    ],
+    columns,
+  );
+  return lines.join('\n');
+}
+
+/** Commands to copy. */
+export function clusterHints(members: readonly ProcessMember[]): string {
+  const first = members[0]?.port;
+  const last = members.at(-1)?.port;
+  return [
+    `write:  curl -L localhost:${first}/items/abc \\`,
+    "          -H 'Content-Type: application/json' -d '{\"value\":123}'",
+    `read:   curl localhost:${last}/items/abc`,
+    `health: curl localhost:${first}/health`,
+    `add:    npm run cluster -- --join${first === 8001 ? '' : ` --port ${first}`}`,
+    'stop:   Ctrl-C',
+  ].join('\n');
+}
+
+/** While the server at `leaderUrl` leads. */
+export function joinHints({ id }: ProcessMember, leaderUrl: string): string {
+  return [
+    `remove: curl ${leaderUrl}/raft/leave \\`,
+    `          -H 'Content-Type: application/json' -d '{"peer":"${id}"}'`,
+    'stop:   Ctrl-C',
+  ].join('\n');
+}
+
+/** How a node ended that nobody asked to, and the command that starts it again. */
+export function endText(member: ProcessMember, { code, signal }: Ended): string {
+  const how = signal === null ? `ended with status ${code}` : `was ended by ${signal}`;
+  const { id, publicUrl, dataDir, logFile } = member;
+  const place = dataDir === dataDirectory('.data', id) ? '' : ` --data-dir ${shownPath(dataDir)}`;
+  return [
+    `${id} ${how}; the end of ${shownPath(logFile)}: ${endOfLog(member)}`,
+    `  again: npm run node -- --node-id ${id} \\`,
+    `           --public-url ${publicUrl}${place}`,
+  ].join('\n');
+}
+
+function endOfLog({ lastWords, logFile }: ProcessMember): string {
+  if (lastWords !== '') return oneLine(lastWords.split('\n').at(-1) ?? '');
+  try {
+    const line = readFileSync(logFile, 'utf8').trimEnd().split('\n').at(-1) ?? '';
+    const { time, msg } = JSON.parse(line);
+    return `${time} ${msg}`;
+  } catch {
+    return 'nothing';
+  }
+}

@@ -1,0 +1,106 @@
+/** Scenarios of servers that crash, stand still and come back. */
+import type { Scenario } from './scenario.ts';
+import { ALL, act, call, caughtUp, FOLLOWERS, get, hold, post, served, unserved } from './steps.ts';
+
+export const CRASHES: readonly Scenario[] = [
+  {
+    name: 'kill-leader',
+    about: 'Without its leader the cluster elects another; the old one comes back as a follower.',
+    nodes: 3,
+    steps: [
+      act('kill', 'leader'),
+      served(FOLLOWERS, 'writes were served again after'),
+      act('start', 'leader'),
+      caughtUp(['leader'], 'the old leader had caught up after'),
+      served(ALL),
+    ],
+  },
+  {
+    name: 'pause-follower',
+    about: 'A follower that stands still is not missed, and catches up when it goes on.',
+    nodes: 3,
+    steps: [
+      act('pause', 'follower'),
+      served(['leader', 'other']),
+      hold(2000),
+      served(['leader', 'other']),
+      act('resume', 'follower'),
+      caughtUp(['follower'], 'it had caught up after'),
+      served(ALL),
+    ],
+  },
+  {
+    name: 'pause-leader',
+    about: 'A leader that stands still is replaced, and when it goes on serves nothing stale.',
+    nodes: 3,
+    steps: [
+      act('pause', 'leader'),
+      served(FOLLOWERS, 'writes were served again after'),
+      hold(3000),
+      act('resume', 'leader'),
+      served(ALL),
+      caughtUp(['leader'], 'it had caught up after'),
+    ],
+  },
+  {
+    name: 'crash-recovery',
+    about: 'A follower that crashed and came back counts again: the cluster lives on it.',
+    nodes: 3,
+    steps: [
+      act('kill', 'follower'),
+      hold(1000),
+      served(['leader', 'other']),
+      act('start', 'follower'),
+      caughtUp(['follower'], 'it had caught up after'),
+      act('kill', 'other'),
+      served(['leader', 'follower']),
+      act('start', 'other'),
+      served(ALL),
+    ],
+  },
+  {
+    name: 'no-quorum',
+    about: 'One server of three serves nothing, except what is asked for as possibly stale.',
+    nodes: 3,
+    steps: [
+      call('leader', post('/kv/put', { key: 'old', value: 'known' }), 200),
+      act('kill', 'follower', 'other'),
+      unserved('leader'),
+      call('leader', get('/kv/get?key=old&consistency=stale'), 200, { value: 'known' }),
+      call('leader', get('/health'), 200),
+      act('start', 'follower'),
+      served(['leader', 'follower'], 'writes were served again after'),
+      act('start', 'other'),
+      served(ALL),
+    ],
+  },
+  {
+    name: 'rolling-restart',
+    about: 'All servers are restarted in turn; the one that leads hands over first.',
+    nodes: 3,
+    steps: [
+      act('stop', 'follower'),
+      act('start', 'follower'),
+      caughtUp(['follower']),
+      act('stop', 'other'),
+      act('start', 'other'),
+      caughtUp(['other']),
+      { kind: 'transfer', who: 'follower', measure: 'the leader had handed over after' },
+      act('stop', 'leader'),
+      act('start', 'leader'),
+      caughtUp(['leader']),
+      served(ALL),
+    ],
+  },
+  {
+    name: 'all-killed',
+    about: 'All servers are killed at once and started again: nothing acknowledged is lost.',
+    nodes: 3,
+    steps: [
+      hold(1000),
+      act('kill', 'leader', 'follower', 'other'),
+      act('start', 'leader', 'follower', 'other'),
+      served(ALL, 'writes were served again after'),
+    ],
+  },
+];

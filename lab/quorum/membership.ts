@@ -1,0 +1,56 @@
+/** Scenarios of servers that come, go, and come back without their disk. */
+import type { Scenario } from './scenario.ts';
+import { ALL, act, call, caughtUp, FOLLOWERS, get, served, unserved } from './steps.ts';
+
+export const MEMBERSHIP: readonly Scenario[] = [
+  {
+    name: 'join-leave',
+    about: 'A fourth server joins while clients write, counts, and leaves again.',
+    nodes: 3,
+    steps: [
+      { kind: 'add' },
+      unserved('newcomer'),
+      { kind: 'join', who: 'newcomer', measure: 'it had joined after' },
+      served([...ALL, 'newcomer']),
+      act('kill', 'follower'),
+      served(['leader', 'other', 'newcomer']),
+      act('kill', 'other'),
+      unserved('leader', 'newcomer'),
+      act('start', 'follower'),
+      act('start', 'other'),
+      served([...ALL, 'newcomer']),
+      { kind: 'leave', who: 'newcomer', measure: 'it had left after' },
+      unserved('newcomer'),
+      act('kill', 'follower'),
+      served(['leader', 'other']),
+      act('start', 'follower'),
+      served(ALL),
+    ],
+  },
+  {
+    name: 'wiped-voter',
+    about:
+      'A voter that lost its disk may have voted: it is refused and has no second vote, until it ' +
+      'has left and joined again.',
+    nodes: 3,
+    steps: [
+      act('stop', 'follower'),
+      act('wipe', 'follower'),
+      act('start', 'follower'),
+      served(['leader', 'other']),
+      unserved('follower'),
+      call('follower', get('/ready'), 503),
+      act('kill', 'leader'),
+      unserved('follower', 'other'),
+      act('start', 'leader'),
+      served(['leader', 'other']),
+      { kind: 'leave', who: 'follower', measure: 'it had left after' },
+      { kind: 'join', who: 'follower', measure: 'it had joined again after' },
+      caughtUp(['follower']),
+      act('kill', 'leader'),
+      served(FOLLOWERS, 'writes were served again after'),
+      act('start', 'leader'),
+      served(ALL),
+    ],
+  },
+];

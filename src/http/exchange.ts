@@ -1,0 +1,127 @@
+/** Commands and reads on their way to the service, and what their answers have in common. */
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import type { CommandKind, Operation } from '../command.ts';
+import type { ClientReadMode } from '../node.ts';
+import { type ErrorCode, Refusal, sendError } from './errors.ts';
+import { identityOf } from './identity.ts';
+import type { Elsewhere } from './leadership.ts';
+import type { Consistency } from './schemas.ts';
+import type { Reply, Service } from './service.ts';
+
+type Failure = Exclude<
+  Reply['status'],
+  'ok' | 'notFound' | 'alreadyExists' | 'mismatch' | 'notLeader'
+>;
+
+const FAILURES: Readonly<Record<Failure, ErrorCode>> = {
+  stale: 'stale_request',
+  tooManyPending: 'overloaded',
+  notExecuted: 'not_executed',
+  outcomeUnknown: 'outcome_unknown',
+  sessionExpired: 'session_expired',
+  overloaded: 'overloaded',
+  noQuorum: 'no_quorum',
+  storageFull: 'storage_full',
+};
+
+const TOO_MANY_PENDING =
+  'More answers of this session are kept than a session may have; declare those you have with ' +
+  'Raft-Lowest-Pending.';
+
+export type ReadParameters = {
+  readonly consistency?: Consistency;
+  readonly at?: 'follower';
+};
+
+/** Answers what the state machine has found, in the words of the route. */
+type Answer = (found: Reply) => void;
+
+export class Exchange {
+  readonly #service: Service;
+  readonly #elsewhere: Elsewhere;
+
+  constructor(service: Service, elsewhere: Elsewhere) {
+    this.#service = service;
+    this.#elsewhere = elsewhere;
+  }
+
+  write(request: FastifyRequest, reply: FastifyReply, operation: Operation, answer: Answer): void {
+    const identity = operation.kind === 'register' ? null : identityOf(request.headers);
+    this.#settle(request, reply, this.#service.write(operation, identity), answer, false);
+  }
+
+  read(
+    request: FastifyRequest,
+    reply: FastifyReply,
+    key: string,
+    mode: ClientReadMode | 'log',
+    answer: Answer,
+  ): void {
+    this.#settle(request, reply, this.#service.read(Buffer.from(key), mode), answer, true);
+  }
+
+  #settle(
+    request: FastifyRequest,
+    reply: FastifyReply,
+    asked: Promise<Reply>,
+    answer: Answer,
+    isRead: boolean,
+  ): void {
+    asked
+      .then((found) => {
+        switch (found.status) {
+          case 'ok':
+          case 'notFound':
+          case 'alreadyExists':
+          case 'mismatch':
+            answer(found);
+            break;
+          case 'notLeader':
+            this.#elsewhere(request, reply);
+            break;
+          case 'tooManyPending':
+            sendError(reply, 'overloaded', { message: TOO_MANY_PENDING });
+            break;
+          default:
+            sendError(reply, FAILURES[found.status], { isRead });
+        }
+      })
+      .catch((error: Error) => {
+        reply.send(error);
+      });
+  }
+}
+
+export function operationOf(
+  kind: CommandKind,
+  key: string,
+  value: string | null = null,
+  expected: string | null = null,
+): Operation {
+  return { kind, key: Buffer.from(key), value: bytesOf(value), expected: bytesOf(expected) };
+}
+
+/** What is stored is JSON text. */
+export function storedText(value: Uint8Array | null): string {
+  if (value === null) return 'null';
+  return Buffer.from(value.buffer, value.byteOffset, value.byteLength).toString('utf8');
+}
+
+/** `byDefault` is what a read is that does not say how it is to be made consistent. */
+export function readModeOf(
+  { consistency, at }: ReadParameters,
+  byDefault: 'linearizable' | 'follower',
+): ClientReadMode | 'log' {
+  if (at === undefined) {
+    return consistency === undefined || consistency === 'linearizable' ? byDefault : consistency;
+  }
+  if (consistency === undefined || consistency === 'linearizable') return 'follower';
+  throw new Refusal(
+    'invalid_at',
+    `Expected "at" with linearizable reads only, got it with consistency ${consistency}.`,
+  );
+}
+
+function bytesOf(text: string | null): Uint8Array | null {
+  return text === null ? null : Buffer.from(text);
+}

@@ -1,0 +1,185 @@
+/**
+ * The HTTP interface: the framework with its defaults turned to the contract. It does not listen:
+ * who made it does, and takes the upgrades.
+ */
+import type { Server } from 'node:http';
+import fastify, {
+  type FastifyError,
+  type FastifyHttpOptions,
+  type FastifyInstance,
+  type FastifyReply,
+  type FastifyRequest,
+} from 'fastify';
+import { Registry } from 'prom-client';
+import { acceptBodies, BODY_BYTES_MAX, concealType } from './body.ts';
+import { type ErrorCode, Refusal, sendError } from './errors.ts';
+import { addKeywords } from './keywords.ts';
+import { Metrics } from './metrics.ts';
+import { addOpenapiRoute, describeRoutes } from './openapi.ts';
+import { Paths } from './paths.ts';
+import { addClusterRoutes } from './routes-cluster.ts';
+import { addFaultsRoutes } from './routes-faults.ts';
+import { addInspectionRoutes } from './routes-inspection.ts';
+import { addItemRoutes } from './routes-items.ts';
+import { addKvRoutes } from './routes-kv.ts';
+import { addSessionRoute } from './routes-session.ts';
+import type { Service } from './service.ts';
+import { parseQuery, plainTarget } from './target.ts';
+import { refusalOf } from './validation.ts';
+import { answerClientError, discardRest, endConnections, refuseExpectation } from './wire.ts';
+
+export type HttpOptions = {
+  readonly log: { error(details: object, message: string): void };
+  /** How long the whole of a request may take to arrive. */
+  readonly receiveTimeoutMs?: number;
+  /** How late that may be noticed. */
+  readonly receiveCheckMs?: number;
+  /** Where further metrics may be found. */
+  readonly registry?: Registry;
+};
+
+const RECEIVE_TIMEOUT_MS = 10_000;
+const RECEIVE_CHECK_MS = 1000;
+/** No key is too long for the router: its schema says how long it may be. */
+const PARAMETER_LENGTH_MAX = 2 ** 20;
+
+export function createHttp(service: Service, options: HttpOptions): FastifyInstance {
+  const { log, registry = new Registry() } = options;
+  const app: FastifyInstance = fastify(frameworkOptions(options));
+  app.server.on('checkExpectation', refuseExpectation);
+  // Answers are written out by hand; their schemas are for readers.
+  app.setSerializerCompiler(() => (data) => JSON.stringify(data));
+  app.setErrorHandler<FastifyError>((error, request, reply) => {
+    answerError(error, request, reply, log);
+  });
+  const metrics = new Metrics(service, registry);
+  addHooks(app, metrics);
+  acceptBodies(app);
+  describeRoutes(app);
+  app.register((routes, _options, done) => {
+    addKvRoutes(routes, service);
+    addItemRoutes(routes, service);
+    addSessionRoute(routes, service);
+    addClusterRoutes(routes, service);
+    addInspectionRoutes(routes, service, metrics);
+    addFaultsRoutes(routes, service);
+    addOpenapiRoute(routes);
+    done();
+  });
+  return app;
+}
+
+function frameworkOptions(options: HttpOptions): FastifyHttpOptions<Server> {
+  const { receiveTimeoutMs = RECEIVE_TIMEOUT_MS, receiveCheckMs = RECEIVE_CHECK_MS } = options;
+  return {
+    bodyLimit: BODY_BYTES_MAX,
+    requestTimeout: receiveTimeoutMs,
+    http: {
+      headersTimeout: receiveTimeoutMs,
+      connectionsCheckingInterval: receiveCheckMs,
+      // Node would answer it without a body; a hook below does better.
+      requireHostHeader: false,
+    },
+    // Whoever is connected when the server stops gets an answer like all others.
+    return503OnClosing: false,
+    routerOptions: { maxParamLength: PARAMETER_LENGTH_MAX, querystringParser: parseQuery },
+    rewriteUrl: plainTarget,
+    ajv: {
+      customOptions: {
+        coerceTypes: false,
+        useDefaults: false,
+        removeAdditional: false,
+        allowUnionTypes: true,
+        strictRequired: false,
+        verbose: true,
+      },
+      onCreate: addKeywords,
+    },
+    schemaErrorFormatter: refusalOf,
+    clientErrorHandler: answerClientError,
+    frameworkErrors: (_error, request, reply) => refuseTarget(request, reply),
+  };
+}
+
+function addHooks(app: FastifyInstance, metrics: Metrics): void {
+  const paths = new Paths();
+  app.addHook('onRoute', (route) => {
+    const methods = [route.method].flat();
+    for (const method of methods) paths.add(method, route.url);
+    const observe = metrics.observerOf(methods.join(), route.url);
+    route.onResponse = (_request, reply, done) => {
+      observe(reply.statusCode, reply.elapsedTime / 1000);
+      done();
+    };
+  });
+  app.addHook('preClose', (done) => {
+    endConnections(app.server);
+    done();
+  });
+  app.addHook('onRequest', (request, reply, done) => {
+    const { raw } = request;
+    if (raw.headers.host === undefined && raw.httpVersion === '1.1') {
+      done(new Refusal('bad_request', 'Expected a Host header, got none.'));
+    } else if (request.is404) {
+      metrics.withoutRoute();
+      refuseRoute(request, reply, paths);
+    } else {
+      concealType(request);
+      done();
+    }
+  });
+}
+
+/** Before anything of a body is read. */
+function refuseRoute(request: FastifyRequest, reply: FastifyReply, paths: Paths): void {
+  const path = request.url.split('?', 1)[0] ?? '';
+  const allowed = paths.methodsOf(path);
+  discardRest(request.raw);
+  if (allowed.length === 0) {
+    sendError(reply, 'unknown_route', { message: `There is no route ${path}.` });
+    return;
+  }
+  const allow = allowed.join(', ');
+  reply.header('allow', allow);
+  sendError(reply, 'method_not_allowed', {
+    message: `Expected one of ${allow} for this route, got ${request.method}.`,
+  });
+}
+
+/** Its percent-encoding is broken: that is the key's where a key is in it. */
+function refuseTarget(request: FastifyRequest, reply: FastifyReply): void {
+  discardRest(request.raw);
+  if (!request.url.startsWith('/items/')) sendError(reply, 'unknown_route');
+  else {
+    sendError(reply, 'invalid_key', {
+      message: 'Expected the key in the path as percent-encoded UTF-8, got something else.',
+    });
+  }
+}
+
+const FRAMEWORK_ERRORS: Readonly<Record<string, ErrorCode>> = {
+  FST_ERR_CTP_BODY_TOO_LARGE: 'body_too_large',
+  FST_ERR_CTP_INVALID_CONTENT_LENGTH: 'invalid_body',
+};
+
+function answerError(
+  error: FastifyError | Refusal,
+  request: FastifyRequest,
+  reply: FastifyReply,
+  log: HttpOptions['log'],
+): void {
+  discardRest(request.raw);
+  // The framework would close the connection, but the rest is read. A server that closes does.
+  if (!reply.raw.hasHeader('connection')) reply.removeHeader('connection');
+  if (error instanceof Refusal) {
+    sendError(reply, error.errorCode, { message: error.message });
+    return;
+  }
+  const known = FRAMEWORK_ERRORS[error.code];
+  if (known !== undefined) sendError(reply, known);
+  else if (request.raw.errored !== null) sendError(reply, 'bad_request');
+  else {
+    log.error({ err: error, method: request.method, url: request.url }, 'a request failed');
+    sendError(reply, 'internal_error', { isRead: request.method === 'GET' });
+  }
+}

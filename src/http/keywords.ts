@@ -1,0 +1,45 @@
+/**
+ * What the contract's limits need beside JSON Schema's own keywords: bytes, not characters, and
+ * numbers and addresses written as text.
+ */
+import type { FastifyServerOptions } from 'fastify';
+import { parseAddress } from '../address.ts';
+import type { Json } from '../canonical-json.ts';
+import { encodedBytes } from './encoded-bytes.ts';
+
+type Validator = Parameters<NonNullable<NonNullable<FastifyServerOptions['ajv']>['onCreate']>>[0];
+type Keyword = Exclude<Parameters<Validator['addKeyword']>[0], string>;
+
+/** No UTF-16 unit takes more bytes in UTF-8. */
+const UNIT_BYTES_MAX = 3;
+
+type Range = { readonly minimum: number; readonly maximum: number };
+
+export function addKeywords(validator: Validator): void {
+  for (const keyword of KEYWORDS) validator.addKeyword({ ...keyword, errors: false });
+}
+
+const KEYWORDS: readonly Keyword[] = [
+  { keyword: 'x-max-bytes', type: 'string', schemaType: 'number', validate: hasBytesAtMost },
+  { keyword: 'x-max-encoded-bytes', schemaType: 'number', validate: isEncodedWithin },
+  { keyword: 'x-address', type: 'string', schemaType: 'boolean', validate: isAddress },
+  { keyword: 'x-decimal', type: 'string', schemaType: 'object', validate: isDecimalWithin },
+];
+
+/** Half a surrogate pair has no bytes: two keys that differ in it would be one. */
+function hasBytesAtMost(bytesMax: number, text: string): boolean {
+  const isShort = text.length * UNIT_BYTES_MAX <= bytesMax || Buffer.byteLength(text) <= bytesMax;
+  return isShort && text.isWellFormed();
+}
+
+function isEncodedWithin(bytesMax: number, value: Json): boolean {
+  return encodedBytes(value, bytesMax) <= bytesMax;
+}
+
+function isAddress(_isAsked: boolean, text: string): boolean {
+  return parseAddress(text) !== null;
+}
+
+function isDecimalWithin({ minimum, maximum }: Range, text: string): boolean {
+  return /^[1-9]\d{0,15}$/.test(text) && Number(text) >= minimum && Number(text) <= maximum;
+}

@@ -1,0 +1,107 @@
+/**
+ * Who a server is, as its data directory knows it, and whom it takes others for: pure rules. A
+ * member is its address and its incarnation, which is drawn with a blank disk. The first members
+ * know each other by address alone, so each of them holds the others to the incarnation that it met
+ * first: one that comes back with another has lost its disk, may have voted, and is refused until
+ * it has left and joined again, under a name that carries the new one (§3.8, identity.ts).
+ */
+import { addressOf, FIRST_INCARNATION, memberName } from './raft/identity.ts';
+import type { Configuration, NodeId } from './raft/types.ts';
+import {
+  type PeerIdentity,
+  REFUSED_MEMBER,
+  type Refusal,
+  WRONG_MEMBERS,
+  WRONG_NAME,
+} from './transport/handshake.ts';
+
+export type MemberRecord = {
+  readonly version: 1;
+  readonly clusterId: string;
+  /** The address. */
+  readonly id: string;
+  readonly incarnation: number;
+  /** What the protocol knows it by. */
+  readonly name: NodeId;
+  /** The members before the first entry of the log; nobody where it waits to be joined. */
+  readonly configuration: Configuration;
+};
+
+/** Incarnations by member name. */
+export type KnownMembers = Readonly<Record<NodeId, number>>;
+
+const NOBODY: Configuration = { voters: [], outgoing: [], learners: [] };
+/** As many as a safe integer has room for. */
+const INCARNATION_BITS = 48;
+
+/** `draw` gives random bits as an unsigned integer. */
+export function drawIncarnation(draw: (bits: number) => number): number {
+  return Math.max(FIRST_INCARNATION + 1, draw(INCARNATION_BITS));
+}
+
+/** One of the first members; the others have the same list. */
+export function firstMember(
+  clusterId: string,
+  id: string,
+  peers: readonly string[],
+  incarnation: number,
+): MemberRecord {
+  const voters = [...new Set([id, ...peers])].sort();
+  return { version: 1, clusterId, id, incarnation, name: id, configuration: { ...NOBODY, voters } };
+}
+
+/** Belongs to no configuration until it joins one, by a name that no one has had. */
+export function waitingMember(clusterId: string, id: string, incarnation: number): MemberRecord {
+  const name = memberName(id, incarnation);
+  return { version: 1, clusterId, id, incarnation, name, configuration: NOBODY };
+}
+
+export type Judgement =
+  | { readonly kind: 'accepted' }
+  /** To be remembered, durably, before it is let in. */
+  | { readonly kind: 'new' }
+  | { readonly kind: 'refused'; readonly refusal: Refusal };
+
+/** Whether `peer` is who its name says, and if both are first members, began with the same ones. */
+export function judgePeer(own: MemberRecord, known: KnownMembers, peer: PeerIdentity): Judgement {
+  const { id, name, incarnation, firstMembers } = peer;
+  const before = known[name];
+  if (name !== id) {
+    if (name === memberName(id, incarnation)) {
+      return { kind: before === undefined ? 'new' : 'accepted' };
+    }
+    return refused(WRONG_NAME, `${name} is not the name of incarnation ${incarnation} of ${id}`);
+  }
+  const { voters } = own.configuration;
+  // Majorities of different sets need not have a server in common.
+  if (voters.length > 0 && voters.join() !== firstMembers.join()) {
+    return refused(
+      WRONG_MEMBERS,
+      `${id} began with ${firstMembers.join(', ') || 'nobody'}, and ${own.id} with ` +
+        `${voters.join(', ')}; clear the data directory of the one that is wrong, and start it ` +
+        'with the same PEERS, or with JOIN=true to have it joined',
+    );
+  }
+  if (before === undefined) return { kind: 'new' };
+  if (before === incarnation) return { kind: 'accepted' };
+  return refused(
+    REFUSED_MEMBER,
+    `${id} was incarnation ${before} and came back as ${incarnation}: its disk is another one, ` +
+      'and it may have voted; it must leave and join again',
+  );
+}
+
+/** Strangers can make up names; of those that carry their incarnation this many are kept. */
+const NAMED_MAX = 256;
+
+/** Only the names of first members must never be forgotten. */
+export function remembered(known: KnownMembers, peer: PeerIdentity): KnownMembers {
+  const named = Object.keys(known).filter((name) => addressOf(name) !== name);
+  const kept = { ...known, [peer.name]: peer.incarnation };
+  for (const name of named.slice(0, Math.max(0, named.length - NAMED_MAX + 1))) delete kept[name];
+  return kept;
+}
+
+function refused(code: string, reason: string): Judgement {
+  return { kind: 'refused', refusal: { code, reason } };
+}

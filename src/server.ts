@@ -1,0 +1,405 @@
+/**
+ * A server: the node as a process of its own, on a durable storage, with sockets to its peers and
+ * an HTTP interface for everybody else.
+ */
+import { randomBytes } from 'node:crypto';
+import { once } from 'node:events';
+import type { IncomingMessage } from 'node:http';
+import { createServer } from 'node:net';
+import { crc32 } from 'node:zlib';
+import type { FastifyInstance } from 'fastify';
+import type { Logger } from 'pino';
+import { Administration } from './administration.ts';
+import { nowUs } from './clock.ts';
+import type { Operation, RequestIdentity } from './command.ts';
+import type { Config } from './config.ts';
+import { createHttp } from './http/http.ts';
+import type {
+  AdministrationReply,
+  FaultsDesk,
+  Health,
+  KnownServer,
+  Reply,
+  Service,
+} from './http/service.ts';
+import { Member, type MemberHost } from './member.ts';
+import { drawIncarnation, firstMember, type MemberRecord, waitingMember } from './member-record.ts';
+import type { ClientReadMode, Node } from './node.ts';
+import { addressOf } from './raft/identity.ts';
+import { latestConfiguration } from './raft/log.ts';
+import type { Configuration, LeaderRole, NodeId, RaftState, Role } from './raft/types.ts';
+import { Readiness } from './readiness.ts';
+import { Requests } from './requests.ts';
+import { debugStateOf, gaugesOf, healthOf } from './server-state.ts';
+import { SqliteStorage } from './storage/sqlite.ts';
+import { DirectoryUnusable } from './storage/sqlite-file.ts';
+import {
+  type PeerIdentity,
+  type Purpose,
+  REFUSED_MEMBER,
+  type Refusal,
+} from './transport/handshake.ts';
+import { PEERS_PATH, WsPeers } from './transport/ws-peers.ts';
+import { Turns } from './turns.ts';
+import { UserError } from './user-error.ts';
+
+export type Server = {
+  /** Where it is listening. */
+  readonly port: number;
+  /** Hands over, answers what it can, and closes its files. */
+  stop(): Promise<void>;
+  /** Resolves if it can go on no longer: its disk failed it, or it broke an invariant. */
+  readonly failed: Promise<Error>;
+};
+
+/** How long a leader that is stopped waits for another to take over. */
+const HAND_OVER_MS = 1000;
+
+/** Throws a UserError for what its user can mend. */
+export async function startServer(config: Config, log: Logger): Promise<Server> {
+  const server = new ServerProcess(config, log);
+  try {
+    await server.start();
+  } catch (error) {
+    await server.stop();
+    throw error;
+  }
+  return server;
+}
+
+class ServerProcess implements Server, Service {
+  readonly #config: Config;
+  readonly #log: Logger;
+  readonly #turns = new Turns(() => this.#node.flush());
+  readonly #peers: WsPeers;
+  readonly #requests: Requests;
+  readonly #administration: Administration;
+  readonly #readiness: Readiness;
+  readonly failed: Promise<Error>;
+  #fail: (error: Error) => void = () => {};
+  #http: FastifyInstance | null = null;
+  #member: Member | null = null;
+  #storageFull = false;
+  #role: Role | null = null;
+  #leaderId: NodeId | null = null;
+  #configuration: Configuration | null = null;
+  #beginningAgain = false;
+  #stopping = false;
+  /** It hears its peers no longer. */
+  #stopped = false;
+
+  constructor(config: Config, log: Logger) {
+    this.#config = config;
+    this.#log = log;
+    this.failed = new Promise((resolve) => {
+      this.#fail = resolve;
+    });
+    this.#peers = this.#createPeers();
+    const node = (): Node => this.#node;
+    const { flushSoon } = this.#turns;
+    const { joinTimeoutMs, requestTimeoutMs } = config;
+    this.#requests = new Requests(node, flushSoon, requestTimeoutMs);
+    this.#administration = new Administration({
+      node,
+      flushSoon,
+      identify: (address, timeoutMs) => this.#peers.identify(address, timeoutMs),
+      hasMet: (name) => this.#opened.hasMet(name),
+      joinTimeoutMs,
+      requestTimeoutMs,
+    });
+    this.#readiness = new Readiness(
+      () => this.#requests.read(new Uint8Array(1), 'follower'),
+      () => this.leader() !== null,
+    );
+  }
+
+  // ---- Life -------------------------------------------------------------------------------------
+
+  async start(): Promise<void> {
+    const config = this.#config;
+    // Nothing is begun under an address that another has.
+    await tryListening(config);
+    const storage = await this.#openStorage();
+    this.#member = await Member.open(this.#memberHost(), storage, () => this.#firstRecord());
+    this.#compareWithRecord(this.#member.record);
+    await Promise.race([this.#member.start(), this.failed.then((error) => Promise.reject(error))]);
+    this.#follow();
+    const http = createHttp(this, { log: this.#log });
+    this.#http = http;
+    // To Node every request that offers another protocol is an upgrade, as curl's --http2 sends.
+    Object.assign(http.server, {
+      shouldUpgradeCallback: ({ url }: IncomingMessage) => url?.split('?')[0] === PEERS_PATH,
+    });
+    http.server.on('upgrade', (request, socket, head) => this.#peers.accept(request, socket, head));
+    try {
+      await http.listen({ host: config.host, port: config.port });
+    } catch (error) {
+      throw listenError(error, config);
+    }
+    this.#readiness.start();
+  }
+
+  async stop(): Promise<void> {
+    if (this.#stopping) return;
+    this.#stopping = true;
+    if (this.#http !== null && this.leads()) await this.#handOver();
+    this.#stopped = true;
+    this.#readiness.stop();
+    this.#requests.stop();
+    // Before the listener, which waits for all connections.
+    this.#peers.close();
+    await this.#http?.close();
+    this.#turns.stop();
+    await this.#member?.stop();
+  }
+
+  get port(): number {
+    const address = this.#http?.server.address();
+    return typeof address === 'object' && address !== null ? address.port : this.#config.port;
+  }
+
+  async #openStorage(): Promise<SqliteStorage> {
+    const opening = SqliteStorage.open({
+      folder: this.#config.dataDir,
+      checksum: crc32,
+      onFull: (full) => {
+        this.#storageFull = full;
+        const what = full
+          ? 'the disk is full: writes are refused until there is room'
+          : 'room again';
+        this.#log.warn({ dataDir: this.#config.dataDir }, what);
+      },
+    });
+    return opening.catch((error: Error) => {
+      throw error instanceof DirectoryUnusable ? new UserError(error.message) : error;
+    });
+  }
+
+  #firstRecord(): MemberRecord {
+    const { clusterId, join, nodeId, peers } = this.#config;
+    const incarnation = drawIncarnation((bits) => Number.parseInt(randomHex(bits), 16));
+    if (join) return waitingMember(clusterId, nodeId, incarnation);
+    return firstMember(clusterId, nodeId, peers, incarnation);
+  }
+
+  /** What the data directory says counts (`PEERS` and `JOIN` were for the first start). */
+  #compareWithRecord(record: MemberRecord): void {
+    const { clusterId, dataDir, nodeId, peers, join } = this.#config;
+    if (record.id !== nodeId || record.clusterId !== clusterId) {
+      throw new UserError(
+        `${dataDir} belongs to ${record.id} of cluster ${record.clusterId}, and NODE_ID and ` +
+          `CLUSTER_ID say ${nodeId} of ${clusterId}; use the directory of that server, or an ` +
+          'empty one',
+      );
+    }
+    const { voters } = record.configuration;
+    const told = join ? [] : [...new Set([nodeId, ...peers])].sort();
+    if (voters.join() === told.join()) return;
+    this.#log.warn(
+      { stored: voters, told },
+      'PEERS and JOIN differ from what the data directory began with, which counts',
+    );
+  }
+
+  /** The log is open to all of the cluster, so a leader that goes does not make them wait. */
+  async #handOver(): Promise<void> {
+    const { progress } = this.#node.state.role as LeaderRole;
+    const { voters } = this.#node.configuration;
+    const next = progress
+      .filter(({ active, id }) => active && voters.includes(id))
+      .sort((a, b) => b.matchIndex - a.matchIndex)[0];
+    if (next === undefined) return;
+    const transfer = this.#administration.transfer(addressOf(next.id));
+    const { promise: tooLate, resolve } = Promise.withResolvers<void>();
+    const timer = setTimeout(resolve, HAND_OVER_MS);
+    await Promise.race([transfer, tooLate]);
+    clearTimeout(timer);
+  }
+
+  // ---- Members ----------------------------------------------------------------------------------
+
+  get #opened(): Member {
+    if (this.#member === null) throw new Error('the server has not been started');
+    return this.#member;
+  }
+
+  get #node(): Node {
+    return this.#opened.node;
+  }
+
+  #createPeers(): WsPeers {
+    const { clusterId, clusterToken, link } = this.#config;
+    return new WsPeers({
+      self: () => this.#identity(),
+      clusterId,
+      token: clusterToken,
+      judge: (peer, decided, purpose) => this.#judge(peer, decided, purpose),
+      onRefused: (by, code, reason) => this.#onRefused(by, code, reason),
+      receive: (message) => {
+        if (this.#member === null || this.#stopped) return;
+        this.#node.receive(message);
+        this.#turns.flushSoon();
+      },
+      nowUs,
+      checksum: crc32,
+      seed: Number.parseInt(randomHex(32), 16),
+      link,
+      log: this.#log,
+    });
+  }
+
+  #memberHost(): MemberHost {
+    return {
+      config: this.#config,
+      transport: this.#peers,
+      turns: this.#turns,
+      seed: Number.parseInt(randomHex(32), 16),
+      observe: (state) => this.#observe(state),
+      onFailure: (error) => this.#fail(error),
+    };
+  }
+
+  #identity(): PeerIdentity {
+    const { id, name, incarnation, configuration } = this.#opened.record;
+    const { publicUrl } = this.#config;
+    const firstMembers = configuration.voters;
+    return { id, name, incarnation, publicUrl, waiting: this.#opened.isWaiting, firstMembers };
+  }
+
+  #judge(peer: PeerIdentity, decided: (refusal: Refusal | null) => void, purpose: Purpose): void {
+    this.#opened.judge(peer, purpose).then(decided, (error: Error) => this.#fail(error));
+  }
+
+  #onRefused(by: string, code: string, reason: string): void {
+    if (code !== REFUSED_MEMBER || this.#beginningAgain || this.#stopped) return;
+    this.#beginningAgain = true;
+    this.#opened
+      .beginAgain()
+      .then((began) => {
+        if (began) this.#log.warn({ by, reason }, 'it lost its disk, and waits to be joined');
+      })
+      .catch((error: Error) => this.#fail(error))
+      .finally(() => {
+        this.#beginningAgain = false;
+      });
+  }
+
+  /** After every step: what has changed is logged, and the members are those to talk to. */
+  #observe(state: RaftState): void {
+    this.#turns.flushSoon();
+    const { persistent, role, volatile } = state;
+    const term = persistent.currentTerm;
+    if (role !== this.#role) {
+      this.#role = role;
+      this.#log.debug({ term, reason: role.reason }, `is ${role.kind}`);
+    }
+    if (volatile.leaderId !== this.#leaderId) {
+      this.#leaderId = volatile.leaderId;
+      this.#log.info({ leader: volatile.leaderId, role: role.kind, term }, 'the leader');
+    }
+    const configuration = latestConfiguration(persistent.log);
+    if (configuration !== this.#configuration) this.#follow();
+  }
+
+  #follow(): void {
+    const configuration = this.#node.configuration;
+    this.#configuration = configuration;
+    const { voters, outgoing, learners } = configuration;
+    const addresses = new Set([...voters, ...outgoing, ...learners].map(addressOf));
+    addresses.delete(this.#config.nodeId);
+    this.#log.info({ voters, outgoing, learners }, 'the members');
+    this.#peers.follow([...addresses]);
+  }
+
+  // ---- Service ----------------------------------------------------------------------------------
+
+  get self(): KnownServer {
+    return { id: this.#config.nodeId, publicUrl: this.#config.publicUrl };
+  }
+
+  leads(): boolean {
+    return this.#node.state.role.kind === 'leader';
+  }
+
+  leader(): KnownServer | null {
+    const { leaderId } = this.#node.state.volatile;
+    if (leaderId === null) return null;
+    const id = addressOf(leaderId);
+    return id === this.self.id ? this.self : { id, publicUrl: this.#peers.publicUrlOf(id) };
+  }
+
+  async write(operation: Operation, identity: RequestIdentity | null): Promise<Reply> {
+    if (this.#storageFull && this.leads()) {
+      return { status: 'storageFull', value: null, index: 0, term: 0 };
+    }
+    return this.#requests.write(operation, identity);
+  }
+
+  read(key: Uint8Array, mode: ClientReadMode | 'log'): Promise<Reply> {
+    if (mode !== 'log') return this.#requests.read(key, mode);
+    return this.write({ kind: 'get', key, value: null, expected: null }, null);
+  }
+
+  join(peer: string): Promise<AdministrationReply> {
+    return this.#administration.join(peer);
+  }
+
+  leave(peer: string): Promise<AdministrationReply> {
+    return this.#administration.leave(peer);
+  }
+
+  transfer(to: string): Promise<AdministrationReply> {
+    return this.#administration.transfer(to);
+  }
+
+  health(): Health {
+    return healthOf(this.#node.state);
+  }
+
+  unready(): string | null {
+    return this.#opened.isWaiting ? 'it waits to be joined' : this.#readiness.waitsFor;
+  }
+
+  debugState(): Readonly<Record<string, unknown>> {
+    return debugStateOf(this.#opened, this.#peers, {
+      storageFull: this.#storageFull,
+      requestsWaiting: this.#requests.waiting,
+    });
+  }
+
+  gauges(): Readonly<Record<string, number>> {
+    return gaugesOf(this.#opened, this.#peers, this.#requests.waiting);
+  }
+
+  get faults(): FaultsDesk | null {
+    if (!this.#config.faults) return null;
+    const peers = this.#peers;
+    return { get: () => peers.faults(), replace: (faults) => peers.setFaults(faults) };
+  }
+}
+
+function randomHex(bits: number): string {
+  return randomBytes(bits / 8).toString('hex');
+}
+
+async function tryListening(config: Config): Promise<void> {
+  const { host, port } = config;
+  const probe = createServer();
+  try {
+    await once(probe.listen({ host, port }), 'listening');
+  } catch (error) {
+    throw listenError(error, config);
+  }
+  await new Promise((resolve) => probe.close(resolve));
+}
+
+function listenError(error: unknown, { host, port }: Config): unknown {
+  const { code } = Object(error) as NodeJS.ErrnoException;
+  if (code === 'EADDRINUSE') {
+    return new UserError(`PORT ${port} of ${host} is in use; stop what uses it, or set another`);
+  }
+  if (code === 'EACCES' || code === 'EADDRNOTAVAIL' || code === 'ENOTFOUND') {
+    return new UserError(`cannot listen on HOST ${host}, PORT ${port} (${code}); set others`);
+  }
+  return error;
+}

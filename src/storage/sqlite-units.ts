@@ -1,0 +1,177 @@
+/**
+ * The log in a database: a row for each unit, as bytes with a checksum, and a checkpoint for the
+ * units that are no more. A unit is one statement, so one commit and one sync.
+ */
+import type { PersistChange, SnapshotMeta } from '../raft/types.ts';
+import type { AcknowledgedFile } from './acknowledged-file.ts';
+import {
+  BLANK_CHECKPOINT,
+  type Checkpoint,
+  Folding,
+  type Replayed,
+  replayUnit,
+  startOf,
+} from './folding.ts';
+import { type Checksum, decodeUnit, encodeUnit, type Unit } from './records.ts';
+import { brokenPromise, unitsToKeep } from './recovery.ts';
+import { fileError, type SqliteFile } from './sqlite-file.ts';
+import type { Attempt } from './sqlite-queue.ts';
+import { adoptSnapshot, type Stored } from './storage.ts';
+
+export const UNITS_SCHEMA = `
+  CREATE TABLE unit (sequence INTEGER PRIMARY KEY, bytes BLOB NOT NULL);
+  CREATE TABLE checkpoint (
+    one INTEGER PRIMARY KEY CHECK (one = 1), state TEXT NOT NULL, checksum INTEGER NOT NULL
+  );
+`;
+
+const INSERT = 'INSERT INTO unit (sequence, bytes) VALUES (?, ?)';
+const CUT = 'DELETE FROM unit WHERE sequence > ?';
+const DROP = 'DELETE FROM unit WHERE sequence <= ?';
+const SET_CHECKPOINT = 'INSERT OR REPLACE INTO checkpoint (one, state, checksum) VALUES (1, ?, ?)';
+const GET_CHECKPOINT = 'SELECT state, checksum FROM checkpoint';
+
+/** Up to 256 of them, and no more behind the one that makes 8 MiB of them. */
+const PAGE = `
+  WITH
+    next AS (
+      SELECT sequence, length(bytes) AS size FROM unit
+      WHERE sequence > ?1 ORDER BY sequence LIMIT 256
+    ),
+    page AS (SELECT sequence, sum(size) OVER (ORDER BY sequence) - size AS ahead FROM next)
+  SELECT sequence, bytes FROM unit
+  WHERE sequence > ?1 AND sequence <= (SELECT max(sequence) FROM page WHERE ahead < ${8 << 20})
+  ORDER BY sequence
+`;
+
+type Row = { readonly sequence: number; readonly bytes: Buffer };
+type Found = { readonly sequence: number; readonly bytes: number; readonly unit: Unit | null };
+
+const textEncoder = new TextEncoder();
+
+export class SqliteUnits {
+  readonly #file: SqliteFile;
+  readonly #acknowledged: AcknowledgedFile;
+  readonly #checksum: Checksum;
+  #folding = new Folding(BLANK_CHECKPOINT);
+  #last = 0;
+
+  constructor(file: SqliteFile, acknowledged: AcknowledgedFile, checksum: Checksum) {
+    this.#file = file;
+    this.#acknowledged = acknowledged;
+    this.#checksum = checksum;
+  }
+
+  /** Throws StorageError if anything that was acknowledged is not there. */
+  async load(snapshot: SnapshotMeta | null): Promise<Stored> {
+    await this.#file.syncLog();
+    const checkpoint = await this.#checkpoint();
+    const state = startOf(checkpoint);
+    this.#folding = new Folding(checkpoint);
+    this.#last = await this.#replay(checkpoint, state);
+    await this.#file.run(CUT, this.#last);
+    if (adoptSnapshot(state, snapshot) && snapshot !== null) {
+      await this.#setCheckpoint(this.#folding.adopt(snapshot, this.#last));
+    }
+    // The node goes on from what it reads: from now on it has promised all of it.
+    this.#note(this.#last);
+    return { ...state, snapshot };
+  }
+
+  /** Writes the next unit, however often that is attempted. */
+  writing(changes: readonly PersistChange[]): Attempt {
+    let unit: Unit | null = null;
+    let size = 0;
+    return async () => {
+      if (unit === null) {
+        const next = { sequence: this.#last + 1, changes };
+        const bytes = encodeUnit(next, this.#checksum);
+        await this.#file.run(INSERT, next.sequence, bytes);
+        this.#last = next.sequence;
+        unit = next;
+        size = bytes.byteLength;
+      }
+      this.#note(unit.sequence);
+      this.#folding.take(unit, size);
+    };
+  }
+
+  /** The next step of giving up units that a compaction has made superfluous. */
+  tidy(): Attempt | null {
+    const next = this.#folding.next();
+    if (next === null) return null;
+    return async () => {
+      await this.#file.transaction(async () => {
+        await this.#setCheckpoint(next);
+        await this.#file.run(DROP, next.folded);
+      });
+      this.#folding.folded(next);
+    };
+  }
+
+  /**
+   * Within a transaction. Sequence numbers go on: what was noted as acknowledged stays true, also
+   * if a crash comes in between.
+   */
+  async clear(): Promise<void> {
+    const [found] = await this.#file.all<{ last: number }>(
+      'SELECT ifnull(max(sequence), 0) AS last FROM unit',
+    );
+    const folded = Math.max(this.#acknowledged.sequence, this.#last, found?.last ?? 0);
+    await this.#file.run('DELETE FROM unit');
+    await this.#setCheckpoint({ ...BLANK_CHECKPOINT, folded });
+  }
+
+  // ---- Reading back -----------------------------------------------------------------------------
+
+  /** The last unit that is kept. */
+  async #replay(checkpoint: Checkpoint, state: Replayed): Promise<number> {
+    const where = this.#file.path;
+    let kept = checkpoint.folded;
+    for (;;) {
+      const page = (await this.#file.all<Row>(PAGE, kept)).map((row) => this.#found(row));
+      const found = page.map(({ sequence, unit }) => ({ sequence, intact: unit !== null }));
+      const before = kept;
+      kept = unitsToKeep(found, 0, where, before);
+      for (const { unit, bytes } of page.slice(0, kept - before)) {
+        if (unit === null) continue;
+        replayUnit(state, unit, checkpoint);
+        this.#folding.take(unit, bytes);
+      }
+      if (page.length === 0 || kept - before < page.length) break;
+    }
+    return unitsToKeep([], this.#acknowledged.sequence, where, kept);
+  }
+
+  #found({ sequence, bytes }: Row): Found {
+    // Not as a Buffer: slices of one are no copies, and would keep the whole row.
+    const plain = new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    const decoded = decodeUnit(plain, this.#checksum);
+    const unit = decoded?.sequence === sequence ? decoded : null;
+    return { sequence, bytes: bytes.byteLength, unit };
+  }
+
+  async #checkpoint(): Promise<Checkpoint> {
+    type State = { readonly state: string; readonly checksum: number };
+    const [row] = await this.#file.all<State>(GET_CHECKPOINT);
+    // A blank database has none until the first is written.
+    if (row === undefined) return BLANK_CHECKPOINT;
+    if (row.checksum === this.#checksum(textEncoder.encode(row.state))) {
+      return JSON.parse(row.state) as Checkpoint;
+    }
+    throw brokenPromise(`${this.#file.path}: the checkpoint of its log is damaged`);
+  }
+
+  async #setCheckpoint(checkpoint: Checkpoint): Promise<void> {
+    const state = JSON.stringify(checkpoint);
+    await this.#file.run(SET_CHECKPOINT, state, this.#checksum(textEncoder.encode(state)));
+  }
+
+  #note(sequence: number): void {
+    try {
+      this.#acknowledged.note(sequence);
+    } catch (error) {
+      throw fileError(this.#file.path, error);
+    }
+  }
+}

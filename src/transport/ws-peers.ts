@@ -1,0 +1,331 @@
+/**
+ * Raft's messages between servers over WebSockets. Each server dials those it sends to, so there is
+ * one connection for each direction: the end that dialled sends, the other receives. What cannot be
+ * sent now is dropped, as Raft repeats it.
+ */
+import type { IncomingMessage } from 'node:http';
+import type { Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
+import type { WebSocket } from 'ws';
+import { addressOf } from '../raft/identity.ts';
+import type { Message } from '../raft/types.ts';
+import { type Checksum, decode, encode } from './codec.ts';
+import { DelayQueue } from './delay-queue.ts';
+import type { Credentials, Hello, PeerIdentity, Purpose, Refusal } from './handshake.ts';
+import { createLink, type LinkSettings } from './link.ts';
+import type { Transport } from './transport.ts';
+import { Acceptor, HANDSHAKE_TIMEOUT_MS } from './ws-acceptor.ts';
+import { Connection, PING_EVERY_MS } from './ws-connection.ts';
+import { Dial, type DialFailure, type DialOptions } from './ws-dial.ts';
+import { Dialer } from './ws-dialer.ts';
+import { PeerLink, type PeerStats } from './ws-link.ts';
+import { Lookups } from './ws-lookup.ts';
+import { Once } from './ws-once.ts';
+
+export { PEERS_PATH } from './ws-connection.ts';
+
+/** A peer that is not followed loses its connection after so long without a message. */
+const IDLE_MAX_US = 10_000_000;
+
+export type PeersLog = {
+  info(about: object, message: string): void;
+  warn(about: object, message: string): void;
+  debug(about: object, message: string): void;
+};
+
+/** Of what this server sends. */
+export type LinkFaults = {
+  readonly default: LinkSettings;
+  /** By the peer's address; a link that is not named has the default. */
+  readonly links: Readonly<Record<string, LinkSettings>>;
+};
+
+export type WsPeersOptions = {
+  /** Asked at each handshake. A change of its name is told to the peers with the next message. */
+  self(): PeerIdentity;
+  readonly clusterId: string;
+  readonly token: string | null;
+  /**
+   * Decides on a peer whose handshake is sound, whoever dialled: `null` to let it in. It may write
+   * to the disk before it answers.
+   */
+  judge(peer: PeerIdentity, decided: (refusal: Refusal | null) => void, purpose: Purpose): void;
+  /** Another server has refused this one; called at each attempt. */
+  onRefused(by: string, code: string, reason: string): void;
+  receive(message: Message): void;
+  nowUs(): number;
+  readonly checksum: Checksum;
+  readonly seed: number;
+  /** The link model for all links, until `setFaults`. */
+  readonly link: LinkSettings;
+  readonly log: PeersLog;
+};
+
+type Inbound = { readonly identity: PeerIdentity; readonly connection: Connection };
+
+type Outbound = {
+  readonly dialer: Dialer;
+  readonly link: PeerLink;
+  sequence: number;
+  usedAtUs: number;
+};
+
+export class WsPeers implements Transport {
+  /** Frames that arrived damaged; each counts as lost. */
+  damaged = 0;
+  /** Messages under a name that is not their sender's; each counts as lost. */
+  foreign = 0;
+  readonly #options: WsPeersOptions;
+  readonly #credentials: Credentials;
+  readonly #acceptor: Acceptor;
+  readonly #delays: DelayQueue;
+  readonly #lookups = new Lookups();
+  readonly #once = new Once();
+  readonly #ticking: NodeJS.Timeout;
+  /** All of these by address. */
+  readonly #inbound = new Map<string, Inbound>();
+  readonly #outbound = new Map<string, Outbound>();
+  readonly #links = new Map<string, PeerLink>();
+  readonly #publicUrls = new Map<string, string | null>();
+  readonly #visits = new Map<Dial, (reason: Error) => void>();
+  #followed: ReadonlySet<string> = new Set();
+  #faults: LinkFaults;
+  #closed = false;
+
+  constructor(options: WsPeersOptions) {
+    this.#options = options;
+    this.#credentials = { clusterId: options.clusterId, token: options.token };
+    this.#faults = { default: options.link, links: {} };
+    this.#delays = new DelayQueue(() => options.nowUs());
+    this.#acceptor = new Acceptor({
+      credentials: this.#credentials,
+      self: () => options.self(),
+      judge: (peer, decided, purpose) => options.judge(peer, decided, purpose),
+      accepted: (hello, websocket, socket) => this.#accepted(hello, websocket, socket),
+      refused: (peer, { code, reason }) => {
+        if (!this.#once.isNew(peer, `refused ${reason}`)) return;
+        options.log.warn({ peer, code, reason }, 'refused a peer');
+      },
+    });
+    this.#ticking = setInterval(() => this.#tick(), PING_EVERY_MS);
+    this.#ticking.unref();
+  }
+
+  /** For the `upgrade` event of an HTTP server. */
+  accept(request: IncomingMessage, socket: Duplex, head: Buffer): void {
+    this.#acceptor.accept(request, socket, head);
+  }
+
+  /**
+   * Keeps a connection to each of these. One to another server ends when it has not been used for a
+   * while: who is leaving, or not yet in, still has to be answered.
+   */
+  follow(addresses: readonly string[]): void {
+    if (this.#closed) return;
+    const followed = new Set(addresses);
+    followed.delete(this.#options.self().id);
+    for (const [address, outbound] of this.#outbound) {
+      if (this.#followed.has(address) && !followed.has(address)) {
+        outbound.usedAtUs = this.#options.nowUs();
+      }
+    }
+    this.#followed = followed;
+    for (const address of followed) this.#outboundTo(address);
+  }
+
+  send(message: Message): void {
+    if (this.#closed) return;
+    const address = addressOf(message.to);
+    let outbound = this.#outbound.get(address);
+    // Whoever has a way to this server is worth an answer.
+    if (outbound === undefined && this.#inbound.has(address)) outbound = this.#outboundTo(address);
+    if (outbound === undefined) return;
+    const { dialer, link } = outbound;
+    const { connectedAs } = dialer;
+    if (connectedAs === null) {
+      link.drop();
+      return;
+    }
+    if (connectedAs !== message.from && message.from === this.#options.self().name) {
+      // Under its former name the peer would not take it.
+      dialer.redial();
+      link.drop();
+      return;
+    }
+    outbound.usedAtUs = this.#options.nowUs();
+    link.send(encode(message, ++outbound.sequence, this.#options.checksum));
+  }
+
+  /** Who answers at an address; rejects with a PeerError. */
+  identify(address: string, timeoutMs: number): Promise<PeerIdentity> {
+    return new Promise((resolve, reject) => {
+      if (this.#closed) {
+        reject(new PeerError('closed', 'this server is stopping'));
+        return;
+      }
+      const dial = new Dial(address, this.#dialOptions('visit', timeoutMs), (outcome) => {
+        this.#visits.delete(dial);
+        if (outcome.kind === 'failed') {
+          reject(new PeerError(outcome.code, `${address} ${outcome.reason}`));
+          return;
+        }
+        outcome.websocket.terminate();
+        this.#publicUrls.set(address, outcome.identity.publicUrl);
+        resolve(outcome.identity);
+      });
+      this.#visits.set(dial, reject);
+    });
+  }
+
+  /** As it has said in a handshake. */
+  publicUrlOf(address: string): string | null {
+    return this.#publicUrls.get(address) ?? null;
+  }
+
+  faults(): LinkFaults {
+    return this.#faults;
+  }
+
+  /** What was set before is gone; messages under way keep the time they were given. */
+  setFaults(faults: LinkFaults): void {
+    this.#faults = faults;
+    for (const [address, link] of this.#links) link.settings = this.#settingsFor(address);
+  }
+
+  /** One for each server that this one has sent to, or tried to. */
+  stats(): readonly PeerStats[] {
+    return [...this.#links.values()].map((link) => link.stats());
+  }
+
+  close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    clearInterval(this.#ticking);
+    this.#delays.clear();
+    this.#acceptor.close();
+    for (const { dialer } of this.#outbound.values()) dialer.close();
+    for (const { connection } of this.#inbound.values()) connection.close();
+    for (const [dial, reject] of this.#visits) {
+      dial.cancel();
+      reject(new PeerError('closed', 'this server is stopping'));
+    }
+    this.#outbound.clear();
+    this.#inbound.clear();
+    this.#visits.clear();
+  }
+
+  // ---- Who sends to this server -----------------------------------------------------------------
+
+  #accepted({ identity, purpose }: Hello, websocket: WebSocket, socket: Socket): void {
+    this.#met(identity);
+    if (purpose === 'messages') this.#receiveFrom(identity, websocket, socket);
+    this.#outbound.get(identity.id)?.dialer.hurry();
+  }
+
+  #receiveFrom(identity: PeerIdentity, websocket: WebSocket, socket: Socket): void {
+    const { id, name } = identity;
+    const take = (frame: Uint8Array): void => this.#take(name, frame);
+    const connection = new Connection(websocket, socket, take, (reason) => {
+      if (this.#inbound.get(id)?.connection === connection) this.#inbound.delete(id);
+      this.#options.log.debug({ peer: id, reason }, 'a peer sends no longer');
+    });
+    // A peer has one way to this server; an older one is from a life before.
+    this.#inbound.get(id)?.connection.close();
+    this.#inbound.set(id, { identity, connection });
+    this.#options.log.debug({ peer: id, name }, 'a peer sends');
+  }
+
+  #take(from: string, frame: Uint8Array): void {
+    if (this.#closed) return;
+    const decoded = decode(frame, this.#options.checksum);
+    if (decoded === null) this.damaged++;
+    else if (decoded.message.from !== from) this.foreign++;
+    else this.#options.receive(decoded.message);
+  }
+
+  // ---- Whom it sends to -------------------------------------------------------------------------
+
+  #outboundTo(address: string): Outbound {
+    const present = this.#outbound.get(address);
+    if (present !== undefined) return present;
+    const link = this.#linkTo(address);
+    const { log, seed } = this.#options;
+    const dialer = new Dialer({
+      address,
+      link,
+      seed,
+      nowUs: () => this.#options.nowUs(),
+      dialOptions: () => this.#dialOptions('messages', HANDSHAKE_TIMEOUT_MS),
+      connected: (identity) => {
+        this.#met(identity);
+        log.info({ peer: address, name: identity.name }, 'connected to a peer');
+      },
+      lost: (reason) => log.info({ peer: address, reason }, 'lost a peer'),
+      failed: (failure) => this.#dialFailed(address, failure),
+    });
+    const outbound = { dialer, link, sequence: 0, usedAtUs: this.#options.nowUs() };
+    this.#outbound.set(address, outbound);
+    return outbound;
+  }
+
+  #linkTo(address: string): PeerLink {
+    let link = this.#links.get(address);
+    if (link === undefined) {
+      const state = createLink(this.#options.seed, `${this.#options.self().id}->${address}`);
+      const nowUs = (): number => this.#options.nowUs();
+      link = new PeerLink(address, state, this.#settingsFor(address), this.#delays, nowUs);
+      this.#links.set(address, link);
+    }
+    return link;
+  }
+
+  #settingsFor(address: string): LinkSettings {
+    return this.#faults.links[address] ?? this.#faults.default;
+  }
+
+  #dialOptions(purpose: Purpose, timeoutMs: number): DialOptions {
+    const self = this.#options.self();
+    return {
+      self,
+      purpose,
+      timeoutMs,
+      credentials: this.#credentials,
+      lookups: this.#lookups,
+      judge: (peer, decided, by) => this.#options.judge(peer, decided, by),
+    };
+  }
+
+  #dialFailed(peer: string, { by, code, reason }: DialFailure): void {
+    if (this.#once.isNew(peer, `${by} ${reason}`)) {
+      const what = by === 'network' ? 'a peer is not there' : 'no way to a peer';
+      this.#options.log[by === 'network' ? 'info' : 'warn']({ peer, code, reason }, what);
+    }
+    if (by === 'peer') this.#options.onRefused(peer, code, reason);
+  }
+
+  #met({ id, publicUrl }: PeerIdentity): void {
+    this.#publicUrls.set(id, publicUrl);
+    this.#once.forget(id);
+  }
+
+  #tick(): void {
+    for (const { connection } of this.#inbound.values()) connection.tick();
+    const idleSinceUs = this.#options.nowUs() - IDLE_MAX_US;
+    for (const [address, { dialer, usedAtUs }] of this.#outbound) {
+      dialer.tick();
+      if (this.#followed.has(address) || usedAtUs > idleSinceUs) continue;
+      dialer.close();
+      this.#outbound.delete(address);
+    }
+  }
+}
+
+/** Why a server could not be identified: a sentence, and one word for programs. */
+export class PeerError extends Error {
+  readonly code: string;
+
+  constructor(code: string, message: string) {
+    super(message);
+    this.code = code;
+  }
+}
