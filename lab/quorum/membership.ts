@@ -2,6 +2,9 @@
 import type { Scenario } from './scenario.ts';
 import { ALL, act, call, caughtUp, FOLLOWERS, get, served, unserved } from './steps.ts';
 
+/** A server notices within an election timeout that nobody leads it any more. */
+const FORGOTTEN_MS = 3000;
+
 export const MEMBERSHIP: readonly Scenario[] = [
   {
     name: 'join-leave',
@@ -20,6 +23,8 @@ export const MEMBERSHIP: readonly Scenario[] = [
       act('start', 'other'),
       served([...ALL, 'newcomer']),
       { kind: 'leave', who: 'newcomer', measure: 'it had left after' },
+      // Until it misses the leader it may ask it for an index: what it then serves is not stale.
+      call('newcomer', get('/ready'), 503, undefined, FORGOTTEN_MS),
       unserved('newcomer'),
       act('kill', 'follower'),
       served(['leader', 'other']),
