@@ -19,9 +19,19 @@ if ! docker version >/dev/null 2>&1; then
 fi
 # Beside it stands a command that knows which Compose is there.
 if [[ -z ${COMPOSE-} && -x ${engine_up%/*}/compose ]]; then export COMPOSE=${engine_up%/*}/compose; fi
+if [[ -z ${COMPOSE-} ]]; then
+  if docker compose version >/dev/null 2>&1; then
+    export COMPOSE='docker compose'
+  elif command -v docker-compose >/dev/null; then
+    export COMPOSE=docker-compose
+  else
+    echo 'an engine answers, and Compose is not installed'
+    exit 77
+  fi
+fi
 
 compose() { # may be two words, so it is not quoted
-  ${COMPOSE:-docker compose} --project-name "$PROJECT" --file docker-compose.yml "$@"
+  $COMPOSE --project-name "$PROJECT" --file docker-compose.yml "$@"
 }
 
 failures=0
