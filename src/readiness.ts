@@ -1,5 +1,5 @@
 /**
- * Whether a server can serve: it knows a leader, and has applied what that leader had committed
+ * Whether a server can serve: it hears from a leader, and has applied what that leader had committed
  * when this server came up. A read at the follower (§6.4) says so: it is answered once the index
  * that the leader gave it has been applied.
  */
@@ -9,14 +9,14 @@ const AGAIN_MS = 50;
 
 export class Readiness {
   readonly #read: () => Promise<Reply>;
-  readonly #knowsLeader: () => boolean;
+  readonly #hearsLeader: () => boolean;
   #timer: NodeJS.Timeout | null = null;
   #hasCaughtUp = false;
   #stopped = false;
 
-  constructor(read: () => Promise<Reply>, knowsLeader: () => boolean) {
+  constructor(read: () => Promise<Reply>, hearsLeader: () => boolean) {
     this.#read = read;
-    this.#knowsLeader = knowsLeader;
+    this.#hearsLeader = hearsLeader;
   }
 
   start(): void {
@@ -30,12 +30,12 @@ export class Readiness {
 
   /** `null`, or what it waits for. */
   get waitsFor(): string | null {
-    if (!this.#knowsLeader()) return 'it knows no leader';
+    if (!this.#hearsLeader()) return 'it hears from no leader';
     return this.#hasCaughtUp ? null : 'it has not caught up with its leader since its start';
   }
 
   async #attempt(): Promise<void> {
-    if (this.#knowsLeader()) {
+    if (this.#hearsLeader()) {
       const { status } = await this.#read();
       this.#hasCaughtUp = status === 'ok' || status === 'notFound';
     }

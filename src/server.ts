@@ -109,7 +109,7 @@ class ServerProcess implements Server, Service {
     });
     this.#readiness = new Readiness(
       () => this.#requests.read(new Uint8Array(1), 'follower'),
-      () => this.leader() !== null,
+      () => this.#hearsLeader(),
     );
   }
 
@@ -319,6 +319,14 @@ class ServerProcess implements Server, Service {
 
   leads(): boolean {
     return this.#node.state.role.kind === 'leader';
+  }
+
+  /** Who has left keeps the name of the leader it had, and hears from it no more. */
+  #hearsLeader(): boolean {
+    if (this.leads()) return true;
+    const { leaderHeardUs, leaderId } = this.#node.state.volatile;
+    const silentMs = (nowUs() - leaderHeardUs) / 1000;
+    return leaderId !== null && silentMs < 2 * this.#config.settings.electionTimeoutMs[1];
   }
 
   leader(): KnownServer | null {
