@@ -1,7 +1,7 @@
 /**
- * Whether a server can serve: it hears from a leader, and has applied what that leader had committed
- * when this server came up. A read at the follower (§6.4) says so: it is answered once the index
- * that the leader gave it has been applied.
+ * Whether a server can serve: it hears from a leader, and has applied what that leader had
+ * committed when this server came up. A read at the follower (§6.4) says so: it is answered once
+ * the index that the leader gave it has been applied.
  */
 import type { Reply } from './http/service.ts';
 
