@@ -54,11 +54,14 @@ function gridOf(low: number, high: number, x: Scale, bottom: number): string[] {
   return lines;
 }
 
+/** Its words stand behind the line, or before it where there is no room. */
 function boundOf(x: number, label: string, bottom: number): string {
+  const width = textWidth(label, SIZE);
+  const at = x + 6 + width < WIDTH ? x + 6 : x - 6 - width;
   return (
     `<path d="M${round(x)},${HEAD - 8}V${bottom}" stroke="${COLORS.outage}" ` +
     `stroke-width="1.5" stroke-dasharray="4 3"/>` +
-    svgText(x + 6, HEAD - 8, label, { fill: COLORS.outage, size: 12 })
+    svgText(at, HEAD - 8, label, { fill: COLORS.outage, size: 12 })
   );
 }
 

@@ -202,7 +202,7 @@ function rowTable(rows: readonly BenchRow[]): Table {
     ]),
     note:
       'cpu: what the three servers took of the cores together. Load thread busy: its share of ' +
-      'one core; well below 100 % it is not what limits. Begun again: a request was not done, as ' +
+      'one core, which the servers do without. Begun again: a request was not done, as ' +
       'when a leader loses its lead; the measurement was thrown away and made again.',
   };
 }
