@@ -2,9 +2,10 @@
  * The commit index over time, a panel for each situation and a line for each way to go about it;
  * above the lines, when what was done began and ended. A flat stretch is a time without commits.
  */
+
+import { axisText, niceStep, picture, type Scale, SIZE, WIDTH } from '../report/picture.ts';
 import { COLORS } from '../report/plot.ts';
 import { round, svgText, textWidth } from '../report/svg.ts';
-import { axisText, niceStep, picture, type Scale, SIZE, WIDTH } from './picture.ts';
 import type { Curve } from './trial.ts';
 
 export type Series = {

@@ -1,9 +1,9 @@
 /** What the availability experiments have in common: from the words of a command to its report. */
 
-import { mkdir } from 'node:fs/promises';
 import { messageOf, oneLine } from '../../src/user-error.ts';
+import type { Content, Findings, Pairs } from '../report/content.ts';
 import { type Column, textTable } from '../report/table.ts';
-import { writeWhole } from '../report/write-whole.ts';
+import { writeContent } from '../report/write-content.ts';
 import { type Manifest, SCHEMA_VERSION } from '../results.ts';
 import { commandText } from '../sweep/complaints.ts';
 import { EXIT_INTERRUPTED } from '../sweep/interruption.ts';
@@ -11,12 +11,9 @@ import { manifestOf } from '../sweep/manifest.ts';
 import { makeWritable, outputDirectory, shownPath } from '../sweep/output-directory.ts';
 import type { OwnContext } from '../sweep/own-commands.ts';
 import { clockText } from '../sweep/progress.ts';
+import { progressOn } from '../sweep/run-progress.ts';
 import { type Described, parseArguments, type Request } from './arguments.ts';
-import type { Content, Findings, Pairs } from './content.ts';
-import { reportMarkdown } from './markdown.ts';
-import { reportPage } from './page.ts';
 import { runTasks } from './pool.ts';
-import { progressOn } from './progress.ts';
 import type { Row, Task, Trial } from './trial.ts';
 
 export type Experiment<R extends Row<object, object>> = Described & {
@@ -140,7 +137,7 @@ export function documentText(experiment: string, rows: readonly object[]): strin
  * Writes all files, each whole; the page comes last. Returns its path. Time and machine are in the
  * manifest alone: the others are the same bytes whenever and wherever the seeds are run.
  */
-export async function writeReport<R extends Row<object, object>>(
+export function writeReport<R extends Row<object, object>>(
   experiment: Experiment<R>,
   { seedsText }: Pick<RunRequest, 'seedsText'>,
   trials: readonly Trial<R>[],
@@ -158,12 +155,7 @@ export async function writeReport<R extends Row<object, object>>(
     provenance: provenanceOf(manifest, seedsText),
     command: manifest.command,
   };
-  await mkdir(directory, { recursive: true });
-  await writeWhole(directory, 'results.json', documentText(name, rows));
-  await writeWhole(directory, 'manifest.json', `${JSON.stringify(manifest, null, 2)}\n`);
-  for (const { file, svg } of content.figures) await writeWhole(directory, file, svg);
-  await writeWhole(directory, 'report.md', reportMarkdown(content));
-  return writeWhole(directory, 'report.html', reportPage(content));
+  return writeContent(directory, { content, document: documentText(name, rows), manifest });
 }
 
 function provenanceOf({ commit, nodeVersion }: Manifest, seeds: string): Pairs {

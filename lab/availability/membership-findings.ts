@@ -1,14 +1,16 @@
 /** What the experiment `membership` says of its runs. */
+
+import type { Figure, Findings, Pairs, Table } from '../report/content.ts';
 import { PALETTE } from '../report/plot.ts';
+import { count, spreadCells, spreadOf } from '../report/samples.ts';
+import { stripPlot } from '../report/strip-plot.ts';
 import { milliseconds, NOTHING, shortMs } from '../report/table.ts';
 import { HEARTBEAT_MS, REQUEST_TIMEOUT_MS, REQUESTS_PER_SECOND, SETTINGS } from './cluster.ts';
-import type { Figure, Findings, Pairs, Table } from './content.ts';
 import { curvePlot, type Panel, type Series } from './curve-plot.ts';
 import type { Cell, Size, Variant } from './membership-schedule.ts';
 import { GAP_MAX_MS, type MembershipRow } from './membership-trial.ts';
-import { count, rowsByCell, servedInAll, spreadCells, spreadOf, unservedText } from './samples.ts';
+import { rowsByCell, servedInAll, unservedText } from './samples.ts';
 import { unserved } from './served.ts';
-import { stripPlot } from './strip-plot.ts';
 import type { Trial } from './trial.ts';
 
 const COLORS: Readonly<Record<Variant, string>> = { learner: PALETTE[0], blank: PALETTE[1] };

@@ -2,13 +2,15 @@
  * The experiment `membership`: a cluster grows from 3 servers to 5 and shrinks back under load, by
  * learners that are promoted and, as the control, by voters with a blank log.
  */
+
+import { count, spreadOf } from '../report/samples.ts';
 import { type Column, NOTHING, shortMs } from '../report/table.ts';
 import { HEARTBEAT_MS } from './cluster.ts';
 import { commandOf, type Experiment } from './experiment.ts';
 import { membershipFindings } from './membership-findings.ts';
 import { CELLS, type Cell, FULL_SIZE, type Size } from './membership-schedule.ts';
 import { GAP_MAX_MS, type MembershipRow } from './membership-trial.ts';
-import { count, rowsByCell, servedInAll, spreadOf } from './samples.ts';
+import { rowsByCell, servedInAll } from './samples.ts';
 import { unserved } from './served.ts';
 
 export function membershipExperiment(

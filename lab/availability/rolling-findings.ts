@@ -1,14 +1,16 @@
 /** What the experiment `rolling-restart` says of its runs. */
+
+import type { Figure, Findings, Pairs, Table } from '../report/content.ts';
 import { PALETTE } from '../report/plot.ts';
+import { count, spreadCells, spreadOf } from '../report/samples.ts';
+import { stripPlot } from '../report/strip-plot.ts';
 import { milliseconds, shortMs } from '../report/table.ts';
 import { REQUEST_TIMEOUT_MS, REQUESTS_PER_SECOND, SETTINGS } from './cluster.ts';
-import type { Figure, Findings, Pairs, Table } from './content.ts';
 import { curvePlot, type Panel } from './curve-plot.ts';
 import { DOWN_MS, type Way } from './rolling-schedule.ts';
 import type { RestartMetrics, RollingRow } from './rolling-trial.ts';
-import { count, rowsByCell, servedInAll, spreadCells, spreadOf, unservedText } from './samples.ts';
+import { rowsByCell, servedInAll, unservedText } from './samples.ts';
 import { unserved } from './served.ts';
-import { stripPlot } from './strip-plot.ts';
 import type { Trial } from './trial.ts';
 
 const COLORS: Readonly<Record<Way, string>> = { 'with transfer': PALETTE[0], without: PALETTE[1] };

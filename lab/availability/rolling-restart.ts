@@ -2,12 +2,14 @@
  * The experiment `rolling-restart`: every server of a cluster is restarted in turn under load; who
  * leads hands leadership over first (§3.10), or does not.
  */
+
+import { count, spreadOf } from '../report/samples.ts';
 import { type Column, shortMs } from '../report/table.ts';
 import { commandOf, type Experiment } from './experiment.ts';
 import { leadersRestarts, rollingFindings } from './rolling-findings.ts';
 import { CELLS, type Cell } from './rolling-schedule.ts';
 import type { RollingRow } from './rolling-trial.ts';
-import { count, rowsByCell, servedInAll, spreadOf } from './samples.ts';
+import { rowsByCell, servedInAll } from './samples.ts';
 import { unserved } from './served.ts';
 
 export function rollingExperiment(cells: readonly Cell[] = CELLS): Experiment<RollingRow> {

@@ -1,24 +1,7 @@
-/** Samples of many runs in a few numbers. */
-import { quantile } from '../report/stats.ts';
-import { shortMs } from '../report/table.ts';
+/** What many runs have served, and which of them share their factors. */
+import { count } from '../report/samples.ts';
 import { type Served, unserved } from './served.ts';
 import type { ServedRow } from './trial.ts';
-
-export type Spread = {
-  readonly median: number | null;
-  readonly p90: number | null;
-  readonly max: number | null;
-};
-
-export function spreadOf(samples: readonly number[]): Spread {
-  const sorted = samples.toSorted((a, b) => a - b);
-  return { median: quantile(sorted, 0.5), p90: quantile(sorted, 0.9), max: quantile(sorted, 1) };
-}
-
-/** Three cells of a table. */
-export function spreadCells({ max, median, p90 }: Spread): string[] {
-  return [shortMs(median), shortMs(p90), shortMs(max)];
-}
 
 /** All runs' requests as one. */
 export function servedInAll(rows: readonly ServedRow[]): Served {
@@ -38,10 +21,6 @@ export function servedInAll(rows: readonly ServedRow[]): Served {
 /** Requests that were not served, and of how many: `0 of 12,000`. */
 export function unservedText(served: Served): string {
   return `${count(unserved(served))} of ${count(served.requests)}`;
-}
-
-export function count(number: number): string {
-  return number.toLocaleString('en');
 }
 
 /** Cells as they come, each with the rows that share it. */

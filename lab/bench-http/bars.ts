@@ -1,6 +1,6 @@
 /** Bars side by side: a panel for each operation, a group for each number of connections. */
 
-import { axisText, niceStep, picture, type Scale, SIZE, WIDTH } from '../availability/picture.ts';
+import { axisText, niceStep, picture, type Scale, SIZE, WIDTH } from '../report/picture.ts';
 import { COLORS } from '../report/plot.ts';
 import { round, svgText, textWidth } from '../report/svg.ts';
 

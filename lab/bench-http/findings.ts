@@ -1,5 +1,5 @@
 /** What the benchmark says of its numbers. */
-import type { Figure, Findings, Pairs, Table } from '../availability/content.ts';
+import type { Figure, Findings, Pairs, Table } from '../report/content.ts';
 import { PALETTE } from '../report/plot.ts';
 import { milliseconds, percent, shortMs, shortNumber } from '../report/table.ts';
 import { type BarPanel, barPlot, type Group } from './bars.ts';

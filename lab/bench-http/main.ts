@@ -6,11 +6,9 @@ import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { loadavg, tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { messageOf, mistake, oneLine } from '../../src/user-error.ts';
-import type { Content } from '../availability/content.ts';
-import { reportMarkdown } from '../availability/markdown.ts';
-import { reportPage } from '../availability/page.ts';
+import type { Content } from '../report/content.ts';
 import { shortMs, shortNumber, textTable } from '../report/table.ts';
-import { writeWhole } from '../report/write-whole.ts';
+import { measuredOn, writeContent } from '../report/write-content.ts';
 import type { Manifest } from '../results.ts';
 import { EXIT_INTERRUPTED } from '../sweep/interruption.ts';
 import { manifestOf } from '../sweep/manifest.ts';
@@ -116,30 +114,20 @@ async function measured(
   }
 }
 
-async function writeReport(
+function writeReport(
   directory: string,
   document: BenchHttpDocument,
   manifest: Manifest,
 ): Promise<string> {
-  const { commit, nodeVersion, machine, startedAt } = manifest;
   const content: Content = {
     name: NAME,
     question: QUESTION,
     complaints: complaintsOf(document),
     ...findingsOf(document),
-    provenance: [
-      ['commit', commit ?? 'not in a repository'],
-      ['Node', nodeVersion],
-      ['machine', `${machine.cpu}, ${machine.cores} cores, ${machine.memoryGiB} GiB`],
-      ['started', startedAt],
-    ],
+    provenance: measuredOn(manifest),
     command: manifest.command,
   };
-  await writeWhole(directory, 'results.json', documentText(document));
-  await writeWhole(directory, 'manifest.json', `${JSON.stringify(manifest, null, 2)}\n`);
-  for (const { file, svg } of content.figures) await writeWhole(directory, file, svg);
-  await writeWhole(directory, 'report.md', reportMarkdown(content));
-  return writeWhole(directory, 'report.html', reportPage(content));
+  return writeContent(directory, { content, document: documentText(document), manifest });
 }
 
 function terminalTable({ rows, ratios }: BenchHttpDocument, columns: number): string {

@@ -1,5 +1,5 @@
 /** When writes were acknowledged, a row for each scenario, with what was done to it drawn in. */
-import { axisText, niceStep, picture, type Scale, SIZE, WIDTH } from '../availability/picture.ts';
+import { axisText, niceStep, picture, type Scale, SIZE, WIDTH } from '../report/picture.ts';
 import { COLORS, escapeMarkup, PALETTE } from '../report/plot.ts';
 import { round, svgText, textWidth } from '../report/svg.ts';
 import { type ScenarioResult, SLICE_MS, type StepResult } from './perform.ts';

@@ -1,5 +1,5 @@
 /** The matrix of the staircases: a row each, a cell for each step, every server in it. */
-import { axisText, picture, SIZE, WIDTH } from '../availability/picture.ts';
+import { axisText, picture, SIZE, WIDTH } from '../report/picture.ts';
 import { COLORS, PALETTE } from '../report/plot.ts';
 import { round, svgText, textWidth } from '../report/svg.ts';
 import { milliseconds } from '../report/table.ts';

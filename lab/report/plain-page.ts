@@ -67,9 +67,10 @@ ${definitions(page.provenance)}
 
 const STYLE = `
 :root{--paper:#fff;--ink:#1b1f24;--quiet:#5b6470;--line:#e3e6ea;--tint:#f6f7f9;--good:#0b6b4f;
---good-tint:#e8f5f0;--bad:#b3001b;--bad-tint:#fdecee}
+--good-tint:#e8f5f0;--fair:#8a5a00;--fair-tint:#fff4dc;--bad:#b3001b;--bad-tint:#fdecee}
 @media screen and (prefers-color-scheme:dark){:root{--paper:#16191d;--ink:#e8eaed;--quiet:#a3abb5;
---line:#2c3138;--tint:#1d2126;--good:#5fd0a8;--good-tint:#14291f;--bad:#ff7a8a;--bad-tint:#35171b}}
+--line:#2c3138;--tint:#1d2126;--good:#5fd0a8;--good-tint:#14291f;--fair:#e0b050;
+--fair-tint:#332a14;--bad:#ff7a8a;--bad-tint:#35171b}}
 *{box-sizing:border-box}
 body{margin:0;background:var(--paper);color:var(--ink);font:16px/1.55 system-ui,-apple-system,
 "Segoe UI",Roboto,"Helvetica Neue",Arial,sans-serif}

@@ -1,6 +1,7 @@
 /** What the parts come to: rows for `results.json`, and what did not hold. */
-import { type Spread, spreadOf } from '../availability/samples.ts';
+
 import type { LoadVerdict } from '../http/load.ts';
+import { type Spread, spreadOf } from '../report/samples.ts';
 import { commandText, type Plan } from './arguments.ts';
 import { ELECTION_TIMEOUT_MS, type Kill, type Part, type PartResult } from './run.ts';
 

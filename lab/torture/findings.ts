@@ -1,8 +1,8 @@
 /** What the torture says of its parts. */
-import type { Figure, Findings, Pairs, Table } from '../availability/content.ts';
-import { count, type Spread } from '../availability/samples.ts';
-import { stripPlot } from '../availability/strip-plot.ts';
+import type { Figure, Findings, Pairs, Table } from '../report/content.ts';
 import { PALETTE } from '../report/plot.ts';
+import { count, type Spread } from '../report/samples.ts';
+import { stripPlot } from '../report/strip-plot.ts';
 import { milliseconds, shortMs } from '../report/table.ts';
 import {
   beyondStartUpMs,

@@ -6,12 +6,11 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { messageOf, oneLine, UserError } from '../../src/user-error.ts';
-import type { Content } from '../availability/content.ts';
-import { reportMarkdown } from '../availability/markdown.ts';
-import { reportPage } from '../availability/page.ts';
 import type { HistoryOperation } from '../history.ts';
 import { formatHistory } from '../history-file.ts';
+import type { Content } from '../report/content.ts';
 import { shortMs, textTable } from '../report/table.ts';
+import { measuredOn, writeContent } from '../report/write-content.ts';
 import { writeWhole } from '../report/write-whole.ts';
 import type { Manifest } from '../results.ts';
 import { EXIT_INTERRUPTED, listenForInterruption } from '../sweep/interruption.ts';
@@ -99,31 +98,21 @@ async function keepHistories(
   }
 }
 
-async function writeReport(
+function writeReport(
   directory: string,
   document: TortureDocument,
   manifest: Manifest,
 ): Promise<string> {
-  const { commit, nodeVersion, machine, startedAt } = manifest;
   const complaints = complaintsOf(document);
   const content: Content = {
     name: NAME,
     question: QUESTION,
     complaints,
     ...findingsOf(document, complaints),
-    provenance: [
-      ['commit', commit ?? 'not in a repository'],
-      ['Node', nodeVersion],
-      ['machine', `${machine.cpu}, ${machine.cores} cores, ${machine.memoryGiB} GiB`],
-      ['started', startedAt],
-    ],
+    provenance: measuredOn(manifest),
     command: manifest.command,
   };
-  await writeWhole(directory, 'results.json', documentText(document));
-  await writeWhole(directory, 'manifest.json', `${JSON.stringify(manifest, null, 2)}\n`);
-  for (const { file, svg } of content.figures) await writeWhole(directory, file, svg);
-  await writeWhole(directory, 'report.md', reportMarkdown(content));
-  return writeWhole(directory, 'report.html', reportPage(content));
+  return writeContent(directory, { content, document: documentText(document), manifest });
 }
 
 function terminalTable({ rows }: TortureDocument, columns: number): string {

@@ -1,7 +1,8 @@
 /** A dot for each sample, a row for each group, on one logarithmic scale of milliseconds. */
-import { COLORS } from '../report/plot.ts';
-import { round, svgText, textWidth } from '../report/svg.ts';
+
 import { axisText, picture, type Scale, SIZE, WIDTH } from './picture.ts';
+import { COLORS } from './plot.ts';
+import { round, svgText, textWidth } from './svg.ts';
 
 export type StripRow = {
   readonly label: string;

@@ -1,6 +1,7 @@
 /** The report as Markdown, as GitHub shows it. */
-import { entries, escapeMarked, escapeText, list } from '../report/markdown-parts.ts';
-import type { Content, Figure, Table } from './content.ts';
+
+import type { Content, Figure, Table, TableCell, Tone } from './content.ts';
+import { entries, escapeMarked, escapeText, list } from './markdown-parts.ts';
 
 export function reportMarkdown(content: Content): string {
   const { complaints } = content;
@@ -25,8 +26,9 @@ export function reportMarkdown(content: Content): string {
   return `${blocks.filter((block) => block !== '').join('\n\n')}\n`;
 }
 
-function figureText({ caption, file, title }: Figure): string {
-  return `## ${escapeText(title)}\n\n![${escapeText(title)}](${file})\n\n${escapeText(caption)}`;
+function figureText({ alt, caption, file, title }: Figure): string {
+  const picture = `![${escapeText(alt ?? title)}](${file})`;
+  return `## ${escapeText(title)}\n\n${picture}\n\n${escapeText(caption)}`;
 }
 
 function tableText({ heads, note, rows, title, words }: Table): string {
@@ -34,7 +36,17 @@ function tableText({ heads, note, rows, title, words }: Table): string {
   const lines = [
     line(heads.map(escapeText)),
     line(heads.map((_, i) => (i < words ? ':---' : '---:'))),
-    ...rows.map((row) => line(row.map(escapeText))),
+    ...rows.map((row) => line(row.map(cellText))),
   ];
   return `## ${escapeText(title)}\n\n${lines.join('\n')}\n\n${escapeText(note)}`;
+}
+
+/** A colour as a sign; words alone need none. */
+const SIGNS: Readonly<Record<Tone, string>> = { good: '🟩 ', fair: '🟨 ', bad: '🟥 ', quiet: '' };
+
+function cellText(cell: TableCell): string {
+  if (typeof cell === 'string') return escapeText(cell);
+  const { href, text, tone = 'quiet' } = cell;
+  const shown = escapeText(text);
+  return SIGNS[tone] + (href === undefined ? shown : `[${shown}](${href})`);
 }

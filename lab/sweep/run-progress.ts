@@ -1,6 +1,6 @@
 /** How far the trials are: a bar on a terminal, a line for each tenth of them elsewhere. */
 import { SingleBar } from 'cli-progress';
-import { barLine, clockText, type Output } from '../sweep/progress.ts';
+import { barLine, clockText, type Output } from './progress.ts';
 
 export type Progress = { ended(): void; stop(): void };
 

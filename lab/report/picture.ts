@@ -1,6 +1,6 @@
 /** The frame of a picture, and what its axes need. */
-import { COLORS, escapeMarkup } from '../report/plot.ts';
-import { FONT, round, svgText } from '../report/svg.ts';
+import { COLORS, escapeMarkup } from './plot.ts';
+import { FONT, round, svgText } from './svg.ts';
 
 export const WIDTH = 920;
 export const SIZE = 13;
