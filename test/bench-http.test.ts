@@ -49,7 +49,7 @@ function temporary(t: ExecutionContext): string {
   return directory;
 }
 
-const SMALL = ['--rounds', '1', '--seconds', '0.3', '--keys', '50', '--connections', '4'];
+const SMALL = ['--rounds', '1', '--seconds', '2', '--keys', '50', '--connections', '4'];
 
 test.serial('the lab alone: puts and gets are measured on three processes', async (t) => {
   const directory = temporary(t);

@@ -167,13 +167,12 @@ test('a delayed frame arrives when its delay is over, not before', async (t) => 
 });
 
 test('a frame that is due earlier does not wait for one that is due later', async (t) => {
-  const { a, b } = pair(t, { delayMs: 3000 });
-  const sentMs = performance.now();
+  // Longer than anybody waits here.
+  const { a, b } = pair(t, { delayMs: 10 * LIMIT_MS });
   a.channel.send(frame(1));
   a.channel.settings = { ...PERFECT, delayMs: 10 };
   a.channel.send(frame(2));
   t.deepEqual(await arrivals(b, 1), [[2]]);
-  t.true(performance.now() - sentMs < 2900);
 });
 
 test('a lost frame does not arrive, a copied one arrives twice', async (t) => {
@@ -293,15 +292,20 @@ test('two threads agree on the time of delivery', async (t) => {
   const { end } = await echo(t, { delayMs: 40 });
   end.channel.send(frame(1));
   await arrivals(end, 1);
-  const sentMs = performance.now();
-  end.channel.send(frame(2));
-  await arrivals(end, 2);
-  const tookMs = performance.now() - sentMs;
-  t.true(tookMs >= 39 && tookMs < 2000, `${tookMs} ms`);
+  const tookMs: number[] = [];
+  for (let i = 2; i < 7; i++) {
+    const sentMs = performance.now();
+    end.channel.send(frame(i));
+    await arrivals(end, i);
+    tookMs.push(performance.now() - sentMs);
+  }
+  // A busy machine is late now and then; clocks that differ are so each time.
+  const leastMs = Math.min(...tookMs);
+  t.true(leastMs >= 39 && leastMs < 2000, `${tookMs.join(', ')} ms`);
 });
 
 test('a peer whose thread dies is silence; what it had sent arrives all the same', async (t) => {
-  const { end, worker } = await echo(t, { delayMs: 400 });
+  const { end, worker } = await echo(t, { delayMs: 1500 });
   end.channel.send(frame(1));
   await until('the echo has crossed', () => end.crossed === 1);
   await worker.terminate();

@@ -216,7 +216,7 @@ function run(
   variables: Readonly<Record<string, string>>,
 ): Promise<Outcome> {
   return new Promise((resolve) => {
-    const options = { cwd: ROOT, env: { ...process.env, ...variables }, timeout: 10_000 };
+    const options = { cwd: ROOT, env: { ...process.env, ...variables }, timeout: 60_000 };
     const child = execFile(command, given, options, (_, text, errors) =>
       resolve({ status: child.exitCode ?? -1, text, errors }),
     );

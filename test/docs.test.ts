@@ -24,14 +24,14 @@ const PROCESSES_PAGE = 'docs/processes.md';
 const PAGES = ['README.md', HTTP_PAGE, PROCESSES_PAGE];
 /** The ports that the pages speak of. */
 const PORTS = [8001, 8002, 8003, 8004];
-const READY_LIMIT_MS = 20_000;
+const READY_LIMIT_MS = 60_000;
 /** What a page needs of the project, so that `npm run node` works and data lie elsewhere. */
 const LINKED = ['package.json', 'node_modules', 'src'];
 
 const ENVIRONMENT = {
   // Nobody is to take over while a busy machine lets a leader wait.
-  ELECTION_TIMEOUT_MS: '500-1000',
-  REQUEST_TIMEOUT_MS: '1500',
+  ELECTION_TIMEOUT_MS: '1000-2000',
+  REQUEST_TIMEOUT_MS: '2000',
   no_proxy: '*',
 };
 

@@ -469,7 +469,7 @@ function listing(directory: string): string[] {
 }
 
 function plan(words: string, written: Awaited<ReturnType<Catalogue['load']>>): Sweep {
-  const request = parseArguments(wordsOf(words), catalogue.names, 'throughput', 80);
+  const request = parseArguments(wordsOf(words), catalogue, 'throughput', 80);
   if (request.kind !== 'run') throw new Error(`expected a run, came ${request.kind}`);
   return planSweep(request.name, written, request.flags);
 }

@@ -284,7 +284,12 @@ test('without fault injection there is none', async (t) => {
 });
 
 test('without a quorum writes are indefinite, reads are not, and no leader is known', async (t) => {
-  const lonely = await HttpCluster.start({ size: 3, publicUrls: false });
+  const lonely = await HttpCluster.start({
+    size: 3,
+    publicUrls: false,
+    electionTimeoutMs: [1000, 2000],
+    requestTimeoutMs: 400,
+  });
   t.teardown(() => lonely.stop());
   const old = lonely.leader;
   const call = await createCaller(old.url);
@@ -334,7 +339,7 @@ test('leadership and membership change as they are asked to', async (t) => {
 });
 
 test('a server that closes answers what is under way, and waits for nobody else', async (t) => {
-  const closing = await HttpCluster.start({ size: 3 });
+  const closing = await HttpCluster.start({ size: 3, requestTimeoutMs: 400 });
   t.teardown(() => closing.stop());
   const { leader: last } = closing;
   for (const { id } of closing.members) closing.cut.add(id);

@@ -32,7 +32,7 @@ function run(line: string): Promise<{ status: number; body: unknown }> {
     ([, single, double, bare]) => single ?? double ?? bare ?? '',
   );
   const [command = '', ...rest] = words;
-  const options = ['--silent', '--max-time', '5', '--write-out', '\n%{http_code}'];
+  const options = ['--silent', '--max-time', '30', '--write-out', '\n%{http_code}'];
   return new Promise((resolve, reject) => {
     execFile(command, [...options, ...rest], (error, stdout) => {
       if (error !== null) {

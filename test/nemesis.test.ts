@@ -196,7 +196,7 @@ class FakeCluster {
   }
 
   /** Waits until so much was done; rejects when it takes too long. */
-  async until(count: number, limitMs = 5000): Promise<string[]> {
+  async until(count: number, limitMs = 30_000): Promise<string[]> {
     const endMs = performance.now() + limitMs;
     while (this.done.length < count) {
       if (performance.now() > endMs) throw new Error(`only ${this.done.join(', ')} was done`);
@@ -326,16 +326,15 @@ test('faults of one link may overlap: what is left of them stays in force', (t) 
 test('a pause ends with the thread it stopped, and no later one with it', async (t) => {
   const cluster = new FakeCluster();
   const nemesis = nemesisOf(cluster);
-  nemesis.start([{ atMs: 0, forMs: 50, fault: { kind: 'pause', node: 'n1' } }]);
+  nemesis.start([{ atMs: 0, forMs: 800, fault: { kind: 'pause', node: 'n1' } }]);
   await cluster.until(1);
   nemesis.start([{ atMs: 0, forMs: 1, fault: { kind: 'crash', node: 'n1' } }]);
   await cluster.until(3);
-  nemesis.start([{ atMs: 0, forMs: 150, fault: { kind: 'pause', node: 'n1' } }]);
-  await cluster.until(4);
   const pausedMs = performance.now();
+  nemesis.start([{ atMs: 0, forMs: 1600, fault: { kind: 'pause', node: 'n1' } }]);
   const done = await cluster.until(5);
   t.deepEqual(done, ['pause n1', 'crash n1', 'restart n1', 'pause n1', 'resume n1']);
-  t.true(performance.now() - pausedMs >= 100);
+  t.true(performance.now() - pausedMs >= 1599);
 });
 
 test('a restart ends a crash and a resume a pause, and nothing else', async (t) => {

@@ -12,6 +12,7 @@ import { parseArguments as parseEndurance } from '../lab/endurance/arguments.ts'
 import { parseArguments as parseMutants } from '../lab/mutants/arguments.ts';
 import { parseArguments as parseCluster } from '../lab/processes/arguments.ts';
 import { parseArguments as parseQuorum } from '../lab/quorum/arguments.ts';
+import { parseArguments as parseStudy } from '../lab/study/arguments.ts';
 import { parseArguments as parseSim } from '../lab/swarm/arguments.ts';
 import { parseArguments } from '../lab/sweep/arguments.ts';
 import { catalogueOf } from '../lab/sweep/catalogue.ts';
@@ -28,7 +29,8 @@ const PAGES = [...TEXTS.values()].join('\n');
 const WITH_FLAGS = ['README.md', 'docs/configuration.md', 'docs/design.md', 'docs/processes.md'];
 /** Lines that call other programs, with those they go on in. */
 const FOREIGN = /^.*\b(docker compose|maelstrom test)\b(.*\\\n)*.*$/gm;
-const { names } = catalogueOf(join(ROOT, 'experiments'));
+const catalogue = catalogueOf(join(ROOT, 'experiments'));
+const STUDIES = await Promise.all(catalogue.studies.map(catalogue.loadStudy));
 
 function unlessIn(found: Iterable<RegExpMatchArray>, has: (name: string) => boolean): string[] {
   const all = [...found].map((match) => match[1] ?? '');
@@ -46,7 +48,7 @@ test('the scripts it names are in package.json', (t) => {
 
 test('the flags it names are in the help', (t) => {
   const requests = [
-    parseArguments(['--help'], names, 'throughput', 100),
+    parseArguments(['--help'], catalogue, 'throughput', 100),
     parseMutants(['--help'], 100),
     parseEndurance(['--help'], 100),
     parseSim(['--help'], 100),
@@ -55,6 +57,7 @@ test('the flags it names are in the help', (t) => {
     parseBenchHttp(['--help'], 100),
     parseCluster(['--help'], 100),
     readConfig(['--help'], {}, 100),
+    ...STUDIES.map(({ name, study }) => parseStudy(['--help'], name, study, 100)),
   ];
   const help = requests.map((each) => (each.kind === 'help' ? each.text : '')).join('');
   const pages = WITH_FLAGS.map((name) => TEXTS.get(name));
@@ -114,8 +117,12 @@ test('its commands are understood as written', (t) => {
     for (const words of calls) t.notThrows(() => parse(words.split(' '), 100), words);
   }
   for (const words of runs) t.notThrows(() => parseSim(words.split(' '), 100), words);
-  for (const words of sweeps) {
-    t.notThrows(() => parseArguments(words.split(' '), names, 'throughput', 100), words);
+  for (const text of sweeps) {
+    const words = text.split(' ');
+    t.notThrows(() => parseArguments(words, catalogue, 'throughput', 100), text);
+    const kept = STUDIES.find(({ name }) => name === words[0]);
+    if (kept === undefined) continue;
+    t.notThrows(() => parseStudy(words.slice(1), kept.name, kept.study, 100), text);
   }
 });
 

@@ -104,7 +104,10 @@ test.serial('cluster: status settles though a node that was asked is killed', as
     () => 'settled',
   );
   await cluster.crash('n1');
-  t.is(await Promise.race([asked, new Promise((r) => setTimeout(r, 2000, 'pending'))]), 'settled');
+  t.is(
+    await Promise.race([asked, new Promise((r) => setTimeout(r, 30_000, 'pending'))]),
+    'settled',
+  );
 });
 
 test.serial('a node is not started again before its killed thread is gone', async (t) => {
@@ -158,7 +161,7 @@ test('channel: a cleared queue can be used again', async (t) => {
   delays.add(nowUs() + 20_000, () => {
     fired = true;
   });
-  const endMs = performance.now() + 500;
+  const endMs = performance.now() + 30_000;
   while (!fired && performance.now() < endMs) await new Promise((r) => setTimeout(r, 5));
   t.true(fired);
 });

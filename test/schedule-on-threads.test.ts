@@ -27,11 +27,12 @@ import { LIMITS } from './support/settings.ts';
 
 // ---- Schedules and runs -------------------------------------------------------------------------
 
-const DURATION_MS = 3000;
+/** Well after the last operation: on a busy machine, too, each is called before it is over. */
+const DURATION_MS = 6000;
 
 /** Writes of values of their own and reads of them, on two keys, from three clients. */
 const OPERATIONS: readonly ScheduledOperation[] = Array.from({ length: 240 }, (_, i) => {
-  const common = { atMs: i * 12, client: i % 3, key: `k${i % 2}` };
+  const common = { atMs: i * 18, client: i % 3, key: `k${i % 2}` };
   return i % 5 < 2 ? { ...common, op: 'get' } : { ...common, op: 'put', value: `v${i}` };
 });
 
@@ -123,22 +124,22 @@ const FAULTS: readonly FaultAction[] = [
     when: { kind: 'leaderElected' },
     fault: { kind: 'pause', node: 'leader' },
   },
-  { atMs: 1000, forMs: 300, fault: { kind: 'crash', node: 'leader' } },
-  { atMs: 1800, forMs: 300, fault: { kind: 'cut', links: [['leader', 'follower']] } },
+  { atMs: 1500, forMs: 300, fault: { kind: 'crash', node: 'leader' } },
+  { atMs: 2700, forMs: 300, fault: { kind: 'cut', links: [['leader', 'follower']] } },
   {
-    atMs: 2000,
+    atMs: 2900,
     forMs: 200,
     fault: { kind: 'link', from: '*', to: '*', settings: { loss: 0.3, delayMs: 1 } },
   },
   {
-    atMs: 2200,
+    atMs: 3500,
     forMs: 100,
     when: { kind: 'committed', index: 1, nodes: 3 },
     fault: { kind: 'suspend', node: 'n1' },
   },
-  { atMs: 2300, forMs: 50, fault: { kind: 'clockJump', node: 'n1', jumpMs: 300 } },
-  { atMs: 2300, forMs: 50, fault: { kind: 'diskFull', node: 'n2' } },
-  { atMs: 2900, fault: { kind: 'restart', node: 'n3' } },
+  { atMs: 3600, forMs: 50, fault: { kind: 'clockJump', node: 'n1', jumpMs: 300 } },
+  { atMs: 3600, forMs: 50, fault: { kind: 'diskFull', node: 'n2' } },
+  { atMs: 4300, fault: { kind: 'restart', node: 'n3' } },
 ];
 
 test.serial('a schedule runs on threads: audit, linearizability, history and words', async (t) => {
@@ -179,7 +180,8 @@ test.serial('--history and --json: the file that is named, and data', async (t) 
   const directory = temporary(t);
   const history = join(directory, 'history.ndjson');
   const schedule = scheduleOf({
-    durationMs: 600,
+    durationMs: 3000,
+    clients: { ...CLIENTS, requestTimeoutMs: 20_000 },
     operations: OPERATIONS.slice(0, 40),
     clientLink: { ...PERFECT, loss: 0.1 },
     disk: { latencyMs: [1, 5], torn: 0, late: 0 },
@@ -206,7 +208,7 @@ test.serial('without a majority to the end nothing is called in vain for ever', 
   const directory = temporary(t);
   const fault: Fault = { kind: 'partition', groups: [['n1'], ['n2'], ['n3']] };
   const schedule = scheduleOf({
-    durationMs: 700,
+    durationMs: 1000,
     operations: OPERATIONS.slice(0, 50),
     clients: { ...CLIENTS, requestTimeoutMs: 400 },
     faults: [{ atMs: 0, fault }],
@@ -220,7 +222,7 @@ test.serial('without a majority to the end nothing is called in vain for ever', 
 
 /** A get of each way now and then, and writes between them. */
 const WAYS: readonly ScheduledOperation[] = Array.from({ length: 160 }, (_, i) => {
-  const common = { atMs: i * 12, client: i % 3, key: `k${i % 2}` };
+  const common = { atMs: i * 36, client: i % 3, key: `k${i % 2}` };
   const read = READ_WAYS[(i >> 1) % READ_WAYS.length] ?? 'log';
   return i % 2 === 0 ? { ...common, op: 'put', value: `v${i}` } : { ...common, op: 'get', read };
 });
@@ -228,26 +230,27 @@ const WAYS: readonly ScheduledOperation[] = Array.from({ length: 160 }, (_, i) =
 test.serial('servers come, go and lose their disks; sessions are registered', async (t) => {
   const directory = temporary(t);
   const schedule = scheduleOf({
-    durationMs: 2000,
+    durationMs: 6500,
     spares: 1,
     clocks: Array(4).fill({ offsetMs: 0, driftPpm: 0 }),
     settings: {
       ...scheduleOf({}).settings,
       // A transfer is given up after one, and other tests share the cores.
-      electionTimeoutMs: [400, 800],
+      electionTimeoutMs: [600, 1200],
       snapshotEntries: 20,
       keptEntries: 3,
     },
-    clients: { ...CLIENTS, registered: true },
+    clients: { ...CLIENTS, requestTimeoutMs: 20_000, registered: true },
     operations: WAYS,
+    // Each has time to be carried out, on a busy machine too, before the next or the end comes.
     faults: [
-      { atMs: 400, fault: { kind: 'join', node: 'n4' } },
-      { atMs: 700, fault: { kind: 'transfer', to: 'n2' } },
-      { atMs: 900, fault: { kind: 'snapshot', node: 'n3' } },
-      { atMs: 1000, fault: { kind: 'wipe', node: 'n1' } },
-      { atMs: 1200, fault: { kind: 'join', node: 'n1' } },
-      { atMs: 1500, fault: { kind: 'leave', node: 'n3' } },
-      { atMs: 1700, fault: { kind: 'learn', node: 'n3' } },
+      { atMs: 1300, fault: { kind: 'join', node: 'n4' } },
+      { atMs: 1900, fault: { kind: 'transfer', to: 'n2' } },
+      { atMs: 2500, fault: { kind: 'snapshot', node: 'n3' } },
+      { atMs: 2800, fault: { kind: 'wipe', node: 'n1' } },
+      { atMs: 3200, fault: { kind: 'join', node: 'n1' } },
+      { atMs: 3900, fault: { kind: 'leave', node: 'n3' } },
+      { atMs: 4600, fault: { kind: 'learn', node: 'n3' } },
     ],
   });
   const { status, stdout, stderr } = await command(directory, formatSchedule(schedule), ['--json']);

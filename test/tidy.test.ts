@@ -109,6 +109,7 @@ const MAY_IMPORT: readonly (readonly [of: Place, may: readonly Place[]])[] = [
   ['src/', ['src/', ...OUTSIDE]],
   ['lab/', ['lab/', 'src/', ...OUTSIDE]],
   ['experiments/main.ts', ['lab/', ...OUTSIDE]],
+  ['experiments/', ['experiments/', 'lab/', 'src/', ...OUTSIDE]],
   ['scripts/', ['scripts/', 'lab/', 'src/', ...OUTSIDE]],
 ];
 
@@ -323,14 +324,33 @@ test('no file of src/raft lacks its place in the order of chapters', (t) => {
   t.deepEqual(names, Object.keys(CHAPTERS).sort());
 });
 
-test('experiments are data: they import types of the lab and nothing else', (t) => {
-  const files = covered(['experiments/']).filter((file) => file !== 'experiments/main.ts');
+test('sweeps are data: they import types of the lab and nothing else', (t) => {
+  const files = covered(['experiments/']).filter(
+    (file) => dirname(file) === 'experiments' && file !== 'experiments/main.ts',
+  );
   t.true(files.length > 0);
   const wrong = files.flatMap((file) =>
     (IMPORTS.get(file) ?? [])
       .filter(({ target, typeOnly }) => !typeOnly || !target.startsWith('lab/'))
       .map(({ target }) => `${file} imports ${target}`),
   );
+  t.deepEqual(wrong, []);
+});
+
+test('studies stand by themselves, and their trials load nothing that draws or writes', (t) => {
+  const files = covered(['experiments/']).filter((file) => dirname(file) !== 'experiments');
+  t.true(files.length > 0);
+  const wrong = files.flatMap((file) =>
+    (IMPORTS.get(file) ?? [])
+      .map(({ target }) => target)
+      .filter((target) => target.startsWith('experiments/') && dirname(target) !== dirname(file))
+      .map((target) => `${file} imports ${target}`),
+  );
+  for (const file of files.filter((each) => each.endsWith('/trial.ts'))) {
+    const loaded = [...loadedWith([file], false)];
+    const drawing = loaded.filter((each) => /^package:(@observablehq|linkedom)/.test(each));
+    wrong.push(...drawing.map((each) => `${file} loads ${each}`));
+  }
   t.deepEqual(wrong, []);
 });
 
@@ -432,7 +452,9 @@ test('every file is reached from a command, an experiment or a test', (t) => {
     .flatMap((file) => read(file).match(/[\w./-]+\.ts\b/g) ?? [])
     .map((file) => join(file));
   t.true(commands.includes('experiments/main.ts'));
-  const experiments = covered(['experiments/']);
+  const experiments = covered(['experiments/']).filter(
+    (file) => dirname(file) === 'experiments' || /\/(study|trial)\.ts$/.test(file),
+  );
   const tests = TESTS.filter((file) => file.endsWith('.test.ts'));
   const reached = loadedWith([...commands, ...experiments, ...tests], true);
   const unused = [...SOURCES, ...TESTS].filter(

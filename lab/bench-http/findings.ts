@@ -35,7 +35,7 @@ export function findingsOf(document: BenchHttpDocument): Findings {
   const { rows, ratios } = document;
   return {
     verdict: verdictOf(document),
-    headline: headlineOf(document),
+    headline: [...headlineOf(document), doneOf(document)],
     setup: setupOf(document),
     figures: [throughputFigure(rows), latencyFigure(rows)],
     tables: [rowTable(rows), ...(ratios.length === 0 ? [] : [ratioTable(ratios)])],
@@ -61,7 +61,22 @@ export function complaintsOf({ disk, rows }: BenchHttpDocument): string[] {
 
 // ---- Sentences ----------------------------------------------------------------------------------
 
-function verdictOf({ rows, versions }: BenchHttpDocument): string {
+function verdictOf(document: BenchHttpDocument): string {
+  const { ratios, rows } = document;
+  const parts = OPERATIONS.flatMap((operation) => {
+    const at = (row: { operation: string; connections: number }): boolean =>
+      row.operation === operation && row.connections === HEADLINE_CONNECTIONS;
+    const lab = rows.find((row) => row.system === 'lab' && at(row));
+    if (lab === undefined) return [];
+    const ratio = ratios.find(at);
+    const beside = ratio === undefined ? '' : `, ${times(ratio.perSecond)} as many as etcd`;
+    return [`${shortNumber(lab.perSecond)} ${operation}s a second${beside}`];
+  });
+  if (parts.length === 0) return doneOf(document);
+  return `On ${HEADLINE_CONNECTIONS} connections the lab did ${parts.join(', and ')}.`;
+}
+
+function doneOf({ rows, versions }: BenchHttpDocument): string {
   const requests = rows.reduce((sum, row) => sum + row.requests, 0).toLocaleString('en');
   const done = `${requests} requests were measured, and every one of them was done.`;
   return 'etcd' in versions ? done : `${done} The lab was measured alone, without an etcd.`;

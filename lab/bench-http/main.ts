@@ -10,6 +10,7 @@ import type { Content } from '../report/content.ts';
 import { shortMs, shortNumber, textTable } from '../report/table.ts';
 import { measuredOn, writeContent } from '../report/write-content.ts';
 import type { Manifest } from '../results.ts';
+import { refreshIndex } from '../results-index/refresh.ts';
 import { EXIT_INTERRUPTED } from '../sweep/interruption.ts';
 import { manifestOf } from '../sweep/manifest.ts';
 import { makeWritable, outputDirectory, shownPath } from '../sweep/output-directory.ts';
@@ -65,6 +66,7 @@ export async function main(words: readonly string[], context: OwnContext): Promi
     told.write(`${terminalTable(document, told.columns ?? COLUMNS)}\n`);
     for (const complaint of complaintsOf(document)) stderr.write(`${complaint}\n`);
     told.write(`report: ${shownPath(path)}\n`);
+    await refreshIndex(context.resultsDirectory, stderr);
     if (request.json) stdout.write(documentText(document));
     return 0;
   } catch (error) {

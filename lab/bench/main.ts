@@ -5,8 +5,9 @@
 import { join } from 'node:path';
 import { Command, CommanderError } from 'commander';
 import { UserError } from '../../src/user-error.ts';
+import { refreshIndex } from '../results-index/refresh.ts';
 import { listenForInterruption } from '../sweep/interruption.ts';
-import { surroundings } from '../sweep/manifest.ts';
+import { manifestOf, surroundings } from '../sweep/manifest.ts';
 import { makeWritable, shownPath } from '../sweep/output-directory.ts';
 import { closeThreads } from '../threads/pool.ts';
 import { measureCluster } from './cluster-rounds.ts';
@@ -14,6 +15,9 @@ import { weighEntries } from './memory.ts';
 import { microTasks } from './micro.ts';
 import { type BenchDocument, benchTable, type Round, ratiosOf, writeBench } from './report.ts';
 import { type Budget, measureTasks, type TaskResult } from './tasks.ts';
+
+/** Of the clusters; nothing else is drawn. */
+const SEED = 1;
 
 /** Commands that share a log entry at most, as in the experiments' default. */
 const BATCH = 512;
@@ -36,6 +40,7 @@ async function main(words: readonly string[]): Promise<number> {
   const options = parse(words);
   const out = options.out ?? join(project, 'results', options.quick ? 'bench-custom' : 'bench');
   makeWritable(out);
+  const startedAt = new Date().toISOString();
   const where = surroundings(project);
   const plan = options.quick ? QUICK : FULL;
   // First of all: what later tasks leave to the collector would be weighed as well.
@@ -74,9 +79,12 @@ async function main(words: readonly string[]): Promise<number> {
     ...where,
     command: options.quick ? 'npm run bench -- --quick' : 'npm run bench',
   };
-  await writeBench(out, document);
+  const { command } = document;
+  const about = { experiment: 'bench', command, seed: SEED, startedAt };
+  const path = await writeBench(out, document, manifestOf(about, where));
   process.stdout.write(`${benchTable(document, process.stdout.columns ?? 100)}\n`);
-  process.stdout.write(`report: ${shownPath(join(out, 'report.md'))}\n`);
+  process.stdout.write(`report: ${shownPath(path)}\n`);
+  await refreshIndex(join(project, 'results'), process.stderr);
   return 0;
 }
 

@@ -118,7 +118,7 @@ function contentOf(
   return {
     question: QUESTION,
     passed: complaints.length === 0,
-    verdict: verdictOf(document, complaints.length),
+    verdict: verdictOf(document, middleText(summaries, limit), complaints.length),
     complaints,
     headline: headlineOf(summaries, limit),
     setup: setupOf(plan, document),
@@ -145,7 +145,7 @@ function contentOf(
 
 // ---- Sentences ----------------------------------------------------------------------------------
 
-function verdictOf({ rows }: MutantsDocument, complaints: number): string {
+function verdictOf({ rows }: MutantsDocument, middle: string, complaints: number): string {
   if (complaints > 0) return 'The lab missed a bug, or took correct code for wrong.';
   const mutants = new Set(rows.map(({ factors }) => factors.mutant));
   const clean = rows.filter(({ factors }) => factors.mutant === NO_MUTANT);
@@ -156,16 +156,27 @@ function verdictOf({ rows }: MutantsDocument, complaints: number): string {
       ? ''
       : caught === 1
         ? 'The mutant was caught'
-        : `All ${caught} mutants were caught`,
+        : `All ${caught} mutants were caught, half of them within ${middle}`,
     seeds === 0 ? '' : `the code as it is raised no alarm in ${seeds.toLocaleString('en')} seeds`,
   ].filter((part) => part !== '');
   const sentence = parts.join(', and ');
   return `${sentence.charAt(0).toUpperCase()}${sentence.slice(1)}.`;
 }
 
+/** What the mutant in the middle takes, in the median of its searches. */
+function middleText(summaries: readonly Summary[], limit: number): string {
+  const median = middleOf(summaries)?.seeds.median ?? 0;
+  return `${seedsText(median, limit)} ${median === 1 ? 'seed' : 'seeds'}`;
+}
+
+/** Of the mutants, the soonest caught first. */
+function middleOf(summaries: readonly Summary[]): Summary | undefined {
+  return summaries[Math.floor((summaries.length - 1) / 2)];
+}
+
 function headlineOf(summaries: readonly Summary[], limit: number): string[] {
   const hardest = summaries.at(-1);
-  const middle = summaries[Math.floor((summaries.length - 1) / 2)];
+  const middle = middleOf(summaries);
   if (hardest === undefined || middle === undefined) return [];
   const first = summaries.filter(({ seeds }) => seeds.median <= 1).length;
   return [

@@ -12,7 +12,7 @@ export const BASICS: readonly Scenario[] = [
       call('whoLeads', post('/kv/put', { key: 'smoke', value: 'first' }), 200, { status: 'ok' }),
       call('whoLeads', get('/kv/get?key=smoke'), 200, { value: 'first' }),
       call('follower', get('/kv/get?key=smoke&at=follower'), 200, { value: 'first' }),
-      call('follower', post('/kv/put', { key: 'smoke', value: 'second' }), 409, {
+      call('whoFollows', post('/kv/put', { key: 'smoke', value: 'second' }), 409, {
         error: 'not_leader',
       }),
       call('whoLeads', { method: 'DELETE', path: '/kv/delete', body: { key: 'smoke' } }, 200, {
@@ -21,7 +21,7 @@ export const BASICS: readonly Scenario[] = [
       call('whoLeads', get('/kv/get?key=smoke'), 404, { error: 'key_not_found' }),
       call('whoLeads', post('/items/smoke', { value: 1 }), 201),
       call('other', get('/items/smoke'), 200, { value: 1 }),
-      call('other', { method: 'PUT', path: '/items/smoke', body: { value: 2 } }, 307),
+      call('whoFollows', { method: 'PUT', path: '/items/smoke', body: { value: 2 } }, 307),
     ],
   },
   {

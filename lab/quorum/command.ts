@@ -1,5 +1,6 @@
 /** The command `npm run quorum`: from its words to its report. */
 import { messageOf, oneLine, UserError } from '../../src/user-error.ts';
+import { refreshIndex } from '../results-index/refresh.ts';
 import { EXIT_INTERRUPTED } from '../sweep/interruption.ts';
 import { manifestOf } from '../sweep/manifest.ts';
 import { makeWritable, outputDirectory, shownPath } from '../sweep/output-directory.ts';
@@ -56,6 +57,7 @@ export async function main(words: readonly string[], context: OwnContext): Promi
   const complaints = complaintsOf(results);
   for (const complaint of complaints) stderr.write(`${complaint}\n`);
   told.write(`report: ${shownPath(path)}\n`);
+  await refreshIndex(context.resultsDirectory, context.stderr);
   if (json) stdout.write(documentText(document));
   return complaints.length > 0 ? EXIT_NOT_OK : 0;
 }

@@ -80,11 +80,7 @@ export function contentOf(document: QuorumDocument, manifest: Manifest): Content
   return {
     question: QUESTION,
     passed: complaints.length === 0,
-    verdict:
-      complaints.length === 0
-        ? 'All that was expected came true; every history is linearizable, and nothing that was ' +
-          'acknowledged is lost.'
-        : 'Not all that was expected came true:',
+    verdict: complaints.length === 0 ? verdictOf(document) : 'Not all that was expected came true:',
     complaints,
     headline: headlineOf(document),
     setup: setupOf(document),
@@ -100,6 +96,17 @@ export function contentOf(document: QuorumDocument, manifest: Manifest): Content
     provenance: provenanceOf(manifest),
     command: manifest.command,
   };
+}
+
+/** Of a run without a complaint. */
+function verdictOf(document: QuorumDocument): string {
+  const { all, up } = stepCounts(document);
+  const kept = 'every history is linearizable, and nothing that was acknowledged is lost';
+  if (all === 0) return `All that was expected came true; ${kept}.`;
+  return (
+    `Writes and reads were served at all ${up} steps with a majority up, and at none of the ` +
+    `${all - up} without; ${kept}.`
+  );
 }
 
 function headlineOf(document: QuorumDocument): string[] {

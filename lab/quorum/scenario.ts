@@ -6,9 +6,10 @@ import type { ServerAction } from './host.ts';
 
 /**
  * Whom a step is about, by the part that the server played when the scenario began; `whoLeads` is
- * whoever leads when the step comes.
+ * whoever leads when the step comes, and `whoFollows` another: without a fault, too, a busy machine
+ * may have elected anew since.
  */
-export type Role = 'leader' | 'follower' | 'other' | 'newcomer' | 'whoLeads';
+export type Role = 'leader' | 'follower' | 'other' | 'newcomer' | 'whoLeads' | 'whoFollows';
 
 export type Step =
   | { readonly kind: 'act'; readonly act: ServerAction; readonly on: readonly Role[] }

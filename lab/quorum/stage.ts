@@ -91,6 +91,7 @@ export class Stage {
 
   async inRole(role: Role): Promise<HostedServer> {
     if (role === 'whoLeads') return this.#leader();
+    if (role === 'whoFollows') return this.#follower();
     const id = this.#roles.get(role);
     if (id === undefined) throw new Error(`nobody is the ${role}`);
     return this.server(id);
@@ -226,6 +227,13 @@ export class Stage {
       await sleep(AGAIN_MS);
     }
     throw new Error(`no server led within ${FIRST_LEADER_MS} ms`);
+  }
+
+  async #follower(): Promise<HostedServer> {
+    const leader = await this.#leader();
+    const follower = this.running().find(({ id }) => id !== leader.id);
+    if (follower === undefined) throw new Error('nobody runs but the leader');
+    return follower;
   }
 
   async #putLinks(server: HostedServer): Promise<void> {

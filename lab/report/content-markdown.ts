@@ -8,7 +8,7 @@ export function reportMarkdown(content: Content): string {
   const blocks = [
     `# ${escapeText(content.question)}`,
     `Experiment \`${content.name}\`.`,
-    `> ${complaints.length === 0 ? '✅' : '❌ **FAILED**'} ${escapeText(content.verdict)}`,
+    `> ${sign(content)} ${escapeText(content.verdict)}`,
     list(complaints),
     content.headline.map(escapeMarked).join(' '),
     '## Set-up',
@@ -24,6 +24,12 @@ export function reportMarkdown(content: Content): string {
     `Regenerate it with:\n\n\`\`\`sh\n${content.command}\n\`\`\``,
   ];
   return `${blocks.filter((block) => block !== '').join('\n\n')}\n`;
+}
+
+/** Of the verdict: all trials ran and what was expected holds, it does not, or trials failed. */
+function sign({ complaints, holds = true }: Content): string {
+  if (complaints.length > 0) return '❌ **FAILED**';
+  return holds ? '✅' : '⚠️';
 }
 
 function figureText({ alt, caption, file, title }: Figure): string {

@@ -1,10 +1,9 @@
 /** The report as one page that needs nothing else. */
 
 import type { Content, Figure, Table, TableCell } from './content.ts';
+import { colorsIn } from './page-parts.ts';
 import { plainPage } from './plain-page.ts';
-import { COLORS, escapeMarkup, PALETTE } from './plot.ts';
-
-const { axis, grid, ink, outage, paper, quiet } = COLORS;
+import { escapeMarkup } from './plot-parts.ts';
 
 export function reportPage(content: Content): string {
   return plainPage({
@@ -12,13 +11,15 @@ export function reportPage(content: Content): string {
     passed: content.complaints.length === 0,
     findings: [...content.figures.map(figure), ...content.tables.map(table)].join('\n'),
     style: STYLE,
-    colors: [paper, ink, quiet, grid, axis, outage, PALETTE[0], PALETTE[1]],
+    colors: colorsIn(content.figures.flatMap(({ narrow = '', svg }) => [svg, narrow])),
   });
 }
 
 function figure({ caption, narrow, svg, title }: Figure): string {
   const text = `<figcaption>${escapeMarkup(caption)}</figcaption>`;
-  const heading = `<h2>${escapeMarkup(title)}</h2>\n`;
+  // A picture that begins with its title needs no heading above it but for those who hear it.
+  const titled = svg.includes(`<title>${escapeMarkup(title)}</title>`);
+  const heading = `<h2${titled ? ' class="unseen"' : ''}>${escapeMarkup(title)}</h2>\n`;
   if (narrow === undefined) {
     return `${heading}<figure class="only">${svg.trim()}${text}</figure>`;
   }
@@ -55,7 +56,10 @@ function inner(cell: TableCell): string {
 }
 
 const STYLE = `.lede{margin:1.75rem 0 0;max-width:46rem;font-size:1.15rem;text-wrap:pretty}
-figure{margin:0;overflow-x:auto}
+figure{margin:0 -1rem;overflow-x:auto}
+figcaption{padding:0 1rem;box-sizing:content-box}
+.unseen{position:absolute;width:1px;height:1px;margin:0;overflow:hidden;clip-path:inset(50%)}
+.unseen+figure{margin-top:3rem}
 figure svg{display:block;max-width:100%;height:auto}
 .only svg{min-width:40rem}
 .narrow{display:none}
@@ -69,4 +73,5 @@ td a{color:inherit}
 th,td{padding:.42rem .6rem;text-align:left;vertical-align:bottom;font-weight:400}
 td{white-space:nowrap}
 .number{text-align:right}
+@media print{figure{margin-inline:0}}
 `;

@@ -35,6 +35,8 @@ export type Pairs = readonly (readonly [name: string, value: string])[];
 export type Findings = {
   /** The answer in one sentence, taken from the data; the index of all results quotes it. */
   readonly verdict: string;
+  /** False where what was expected did not come about: no failure, but nothing to tick off. */
+  readonly holds?: boolean;
   readonly headline: readonly string[];
   readonly setup: Pairs;
   readonly figures: readonly Figure[];

@@ -27,7 +27,7 @@ export function reportHtml(content: ReportContent, result: ResultDocument): stri
 <h1>${escapeMarkup(question)}</h1>
 </header>
 ${banner(content)}
-<p class="lede">${content.headline.map(marked).join(' ')}</p>
+<p class="lede">${[content.answer, ...content.headline].map(marked).join(' ')}</p>
 ${setup(content)}
 ${content.figures.map((figure) => figureHtml(figure, result)).join('\n')}
 <section>

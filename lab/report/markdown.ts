@@ -7,14 +7,11 @@ import type { ReportContent, ReportValue } from './report.ts';
 
 /** The report as a Markdown document. */
 export function reportMarkdown(content: ReportContent): string {
-  const { audit, table } = content;
-  const verdict = { passed: '✅', failed: '❌ **FAILED**', none: '⚠️' }[audit.state];
+  const { table } = content;
   const blocks = [
     `# ${escapeText(content.question)}`,
     `Experiment \`${content.name}\`.`,
-    `> ${verdict} ${escapeText(audit.sentence)}`,
-    list(audit.failures.map(escapeText)),
-    content.headline.map(escapeMarked).join(' '),
+    ...head(content),
     '## Set-up',
     list(content.setup.map(([name, value]) => `${escapeText(name)}: ${escapeText(value)}`)),
     constants(content),
@@ -34,6 +31,18 @@ export function reportMarkdown(content: ReportContent): string {
     `Regenerate it with:\n\n\`\`\`sh\n${content.command}\n\`\`\``,
   ];
   return `${blocks.filter((block) => block !== '').join('\n\n')}\n`;
+}
+
+/** An audit that passed is no answer, so the answer stands before it; a failed one comes first. */
+function head({ answer, audit, headline }: ReportContent): string[] {
+  const judged = escapeText(audit.sentence);
+  const rest = headline.map(escapeMarked);
+  if (audit.state === 'passed') {
+    return [`> ✅ ${escapeMarked(answer)}\n>\n> ${judged}`, rest.join(' ')];
+  }
+  const said = [escapeMarked(answer), ...rest].join(' ');
+  if (audit.state === 'none') return [`> ⚠️ ${judged}`, said];
+  return [`> ❌ **FAILED** ${judged}`, list(audit.failures.map(escapeText)), said];
 }
 
 function tableText(table: ReportContent['table']): string {

@@ -11,6 +11,8 @@ export type PlainPage = {
   readonly name: string;
   readonly question: string;
   readonly passed: boolean;
+  /** False where it passed, and what was expected did not come about. */
+  readonly holds?: boolean;
   readonly verdict: string;
   readonly complaints: readonly string[];
   /** What stands between two pairs of asterisks stands out. */
@@ -28,8 +30,16 @@ export type PlainPage = {
   readonly colors: readonly string[];
 };
 
+const BANNERS = {
+  passed: ['passed', '✓'],
+  apart: ['apart', '!'],
+  failed: ['failed', '✕'],
+} as const;
+
 export function plainPage(page: PlainPage): string {
-  const { name, passed, question } = page;
+  const { name, question } = page;
+  const [tone, mark] =
+    BANNERS[page.passed ? (page.holds === false ? 'apart' : 'passed') : 'failed'];
   const filled = (light: string): string => `svg[fill="${light}"],svg [fill="${light}"]`;
   return `<!doctype html>
 <html lang="en">
@@ -44,8 +54,8 @@ export function plainPage(page: PlainPage): string {
 <main>
 <p class="eyebrow">Raft lab · experiment <b>${escapeMarkup(name)}</b></p>
 <h1>${escapeMarkup(question)}</h1>
-<div class="banner ${passed ? 'passed' : 'failed'}" role="status">
-<p><b>${passed ? '✓' : '✕'}</b> ${escapeMarkup(page.verdict)}</p>
+<div class="banner ${tone}" role="status">
+<p><b>${mark}</b> ${escapeMarkup(page.verdict)}</p>
 ${list(page.complaints)}</div>
 <p class="lede">${page.headline.map(marked).join(' ')}</p>
 <h2>Set-up</h2>
@@ -81,6 +91,7 @@ h2{margin:3rem 0 1rem;font-size:1.2rem}
 .banner{margin:1.75rem 0 0;padding:.8rem 1rem;border-radius:.5rem;border-left:4px solid}
 .banner p{margin:0}
 .banner.passed{background:var(--good-tint);border-color:var(--good)}
+.banner.apart{background:var(--fair-tint);border-color:var(--fair)}
 .banner.failed{background:var(--bad-tint);border-color:var(--bad);color:var(--bad)}
 .lede{margin:1.75rem 0 0;max-width:46rem;font-size:1.15rem}
 dl{margin:0;display:grid;grid-template-columns:repeat(auto-fill,minmax(12.5rem,1fr));gap:1rem 2rem}

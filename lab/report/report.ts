@@ -6,10 +6,11 @@
 import { mkdir } from 'node:fs/promises';
 import type { Experiment, PlotSpec } from '../experiment.ts';
 import { describeFault, type Fault, type FaultAction } from '../faults.ts';
-import type { Manifest, ResultDocument, Row, Timeline } from '../results.ts';
+import type { Manifest, ResultDocument, Row } from '../results.ts';
+import { answerOf, type Marked } from './answer.ts';
 import { reportHtml } from './html.ts';
 import { reportMarkdown } from './markdown.ts';
-import { metricName, outagesOf, renderPlot, timelineRow } from './plot.ts';
+import { metricName, renderPlot, timelineRow } from './plot.ts';
 import {
   type Cell,
   cellsOf,
@@ -27,8 +28,6 @@ import {
   factorText,
   failedRows,
   meanAndHalf,
-  milliseconds,
-  percent,
   sharePercent,
   shortMs,
   shortNumber,
@@ -37,9 +36,6 @@ import {
 import { writeWhole } from './write-whole.ts';
 
 export { terminalTable } from './table.ts';
-
-/** Text in which `**…**` marks what matters; nothing else in it is markup. */
-export type Marked = string;
 
 export type ReportFigure = { file: string; title: string; caption: string; spec: PlotSpec };
 
@@ -51,6 +47,9 @@ export type ReportContent = {
   name: string;
   question: string;
   audit: { state: 'passed' | 'failed' | 'none'; sentence: string; failures: readonly string[] };
+  /** The question's, in one sentence, taken from the data; the index of all results quotes it. */
+  answer: Marked;
+  /** What else stands out. */
   headline: readonly Marked[];
   setup: readonly (readonly [string, string])[];
   /** Factors that were left at one value nobody asked about. */
@@ -107,7 +106,7 @@ export function reportContent(
     name,
     question: experiment.question,
     audit: auditOf(result.rows, names),
-    headline: [...headlineOf(cells, names, experiment, result), ...outageSentences(result)],
+    ...answerOf(cells, names, experiment, result),
     setup: setupOf(experiment, result, cells),
     constants: constantsOf(experiment, result),
     figures: experiment.plots.map((spec) => ({
@@ -159,95 +158,6 @@ function countedOf(rows: readonly Row[]): string {
     ` ${which} of them had compacted logs: there writes were counted for each client, not looked ` +
     'for one by one.'
   );
-}
-
-/**
- * The fastest cell, and what the factor that the plots draw as lines costs there. A single node
- * replicates nothing, so clusters speak first where there are any.
- */
-function headlineOf(
-  cells: readonly Cell[],
-  names: readonly string[],
-  experiment: Experiment,
-  result: ResultDocument,
-): Marked[] {
-  const speed = (cell: Cell): number => metricInterval(cell, 'committedOpsPerSecond').mean ?? 0;
-  const clusters = cells.filter((cell) => Number(cell.factors.nodes ?? 0) > 1);
-  const fastest = [...(clusters.length > 0 ? clusters : cells)]
-    .filter((cell) => speed(cell) > 0)
-    .sort((a, b) => speed(b) - speed(a))[0];
-  if (fastest === undefined) return ['No operation was committed in any trial.'];
-  const p50 = metricInterval(fastest, 'latencyMsP50').mean;
-  const p99 = metricInterval(fastest, 'latencyMsP99').mean;
-  const where = factorsText(fastest.factors, names);
-  const subject = cells.length === 1 ? 'The cluster' : 'The fastest cluster';
-  const sentences = [
-    `${subject}${where && ` (${where})`} commits **${withHalf(
-      metricInterval(fastest, 'committedOpsPerSecond'),
-    )}** operations per second at a latency of **${milliseconds(p50)}** (p50) and ` +
-      `**${milliseconds(p99)}** (p99).`,
-  ];
-  const lines = experiment.plots.find((spec) => spec.kind === 'lines')?.lines;
-  if (lines !== undefined) sentences.push(...costSentence(cells, fastest, lines, result));
-  return sentences;
-}
-
-function costSentence(
-  cells: readonly Cell[],
-  fastest: Cell,
-  lines: string,
-  result: ResultDocument,
-): Marked[] {
-  const values = factorValues(result, lines);
-  const at = (value: (typeof values)[number] | undefined): Cell | undefined =>
-    cells.find((cell) =>
-      Object.keys(fastest.factors).every((name) =>
-        name === lines
-          ? (cell.factors[name] ?? null) === value
-          : cell.factors[name] === fastest.factors[name],
-      ),
-    );
-  const [first, last] = [at(values[0]), at(values.at(-1))];
-  if (first === undefined || last === undefined || first === last) return [];
-  const of = (cell: Cell): number | null => metricInterval(cell, 'committedOpsPerSecond').mean;
-  const [from, to] = [of(first), of(last)];
-  if (from === null || to === null || from === 0) return [];
-  const [low, high] = [values[0], values.at(-1)].map((value) => factorText(lines, value));
-  return [
-    `As ${factorLabel(lines)} goes from ${low} to ${high} there, throughput goes from ` +
-      `${shortNumber(from)} to **${shortNumber(to)}** operations per second, ` +
-      `**${percent(Number((to / from).toPrecision(2)))}** of it.`,
-  ];
-}
-
-/** How long nothing completed in the run whose time line is drawn, in all and at the longest. */
-function outageSentences(result: ResultDocument): Marked[] {
-  const timeline = timelineRow(result)?.timeline;
-  if (timeline === undefined || timeline.points.length === 0) return [];
-  const outages = outagesOf(timeline);
-  const lengths = outages.map((outage) => outage.toMs - outage.fromMs);
-  if (lengths.length === 0) {
-    return [`In the run drawn below, every ${timeline.bucketMs} ms saw operations complete.`];
-  }
-  const total = lengths.reduce((sum, length) => sum + length, 0);
-  const longest = outages[lengths.indexOf(Math.max(...lengths))];
-  if (longest === undefined) return [];
-  const fault = faultAt(timeline, longest.fromMs);
-  return [
-    `In the run drawn below, no operation completed for **${exactNumber(total)} ms** in all; the ` +
-      `longest stretch, **${exactNumber(longest.toMs - longest.fromMs)} ms**, began ` +
-      `${(longest.fromMs / 1000).toFixed(2)} s into it${fault}.`,
-  ];
-}
-
-/** The fault that began last before a moment and was in force then. */
-function faultAt(timeline: Timeline, atMs: number): string {
-  const band = timeline.bands
-    .filter((each) => each.fromMs - timeline.bucketMs <= atMs && atMs < each.toMs)
-    .sort((a, b) => b.fromMs - a.fromMs)[0];
-  if (band === undefined) return '';
-  const nodes = band.nodes.join(', ');
-  return `, under the ${band.kind}${nodes === '' ? '' : ` of ${nodes}`}`;
 }
 
 function setupOf(
@@ -392,9 +302,4 @@ function provenanceOf(manifest: Manifest): [string, string][] {
 function withParts(of: Interval, write: (value: number | null) => string): ReportValue {
   const [text = '', half = ''] = meanAndHalf(of, write);
   return { text, half };
-}
-
-function withHalf(of: Interval): string {
-  const [text, half] = meanAndHalf(of, shortNumber);
-  return half === '' || half === undefined ? `${text}` : `${text} ± ${half}`;
 }

@@ -137,14 +137,14 @@ class SimulatedClient implements SingleClient {
       bufferedAmount: 0,
       onmessage: null,
       send: (frame) => {
-        network.send(there, frame.byteLength, (bit) => {
+        network.send(there, frame.byteLength, there.settings, (bit) => {
           connection.request(flipped(frame, bit));
         });
       },
       close: () => {},
     };
     const connection = new Connection(member, this.#checksum, (frame) => {
-      network.send(back, frame.byteLength, (bit) => {
+      network.send(back, frame.byteLength, back.settings, (bit) => {
         socket.onmessage?.({ data: flipped(frame, bit) });
         this.#client.flush();
       });

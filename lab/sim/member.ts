@@ -21,6 +21,7 @@ import {
   type MemoryDisk,
   MemoryStorage,
 } from '../../src/storage/memory.ts';
+import type { Storage } from '../../src/storage/storage.ts';
 import type { DiskSettings } from '../schedule.ts';
 import type { NodeClock } from './clock.ts';
 import type { Events } from './events.ts';
@@ -40,6 +41,8 @@ export type MemberOptions = {
 export type Surroundings = {
   readonly events: Events;
   send(message: Message): void;
+  /** What the node is given for this storage. */
+  storage(member: Member, storage: Storage): Storage;
   started(member: Member): void;
   stepped(member: Member, input: Input, effects: readonly Effect[], state: RaftState): void;
   /** The node has stopped by itself. */
@@ -143,7 +146,7 @@ export class Member {
           nowUs: () => this.clock.readUs(events.nowUs),
           setTimer: (atUs, fire) => this.#setTimer(atUs, fire),
         },
-        storage,
+        storage: this.#surroundings.storage(this, storage),
         transport: { send: (message) => this.#surroundings.send(message), close: () => {} },
         stateMachine: {
           apply: (index, batch, results) => this.kv.apply(index, batch, results),

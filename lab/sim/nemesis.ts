@@ -84,6 +84,13 @@ export class Nemesis {
     }
   }
 
+  /** Strikes now, whatever moment the action names. */
+  inject(action: FaultAction): void {
+    const injection: Injection = { action, bit: false };
+    this.#injections.push(injection);
+    this.#strike(injection);
+  }
+
   /** A server was elected: whoever waited for that strikes. */
   elected(): void {
     this.#trigger(({ kind }) => kind === 'leaderElected');

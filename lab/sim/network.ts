@@ -42,11 +42,16 @@ export class Network {
   }
 
   /**
-   * Sends something of so many bytes; `arrive` is called for every copy that does, with the bit to
-   * flip in it, or -1. Returns what became of it; a message of which any copy arrives is delivered.
+   * Sends something of so many bytes over a link with these settings; `arrive` is called for every
+   * copy that does, with the bit to flip in it, or -1. Returns what became of it; a message of
+   * which any copy arrives is delivered.
    */
-  send(link: Link, bytes: number, arrive: (corruptBit: number) => void): Fate {
-    const { state, settings } = link;
+  send(
+    { state }: Link,
+    bytes: number,
+    settings: LinkSettings,
+    arrive: (corruptBit: number) => void,
+  ): Fate {
     const { counters } = state;
     const { cut, overflowed } = counters;
     const copies = deliveries(settings, state, this.#events.nowUs, bytes);

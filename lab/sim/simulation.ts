@@ -17,11 +17,14 @@ import type {
   Message,
   NodeId,
   RaftState,
+  Settings,
 } from '../../src/raft/types.ts';
 import { MemoryDisk } from '../../src/storage/memory.ts';
-import { StorageError } from '../../src/storage/storage.ts';
+import { type Storage, StorageError } from '../../src/storage/storage.ts';
 import { type Checksum, decode, encode, frameBytes } from '../../src/transport/codec.ts';
+import type { LinkSettings } from '../../src/transport/link.ts';
 import { Checker, CheckFailure, PROPERTIES } from '../checker.ts';
+import type { Fault } from '../faults.ts';
 import { nodeIds, type Schedule, serverIds } from '../schedule.ts';
 import type { ScheduledClients } from '../scheduled-clients.ts';
 import { stackText } from '../stack-text.ts';
@@ -64,7 +67,13 @@ export class Simulation {
   readonly #pendingMax: number;
   readonly #counts = new Counts();
 
-  constructor(schedule: Schedule, checksum: Checksum, withTrace: boolean) {
+  /** With `ownSettings`, servers may differ from what the schedule says of all. */
+  constructor(
+    schedule: Schedule,
+    checksum: Checksum,
+    withTrace: boolean,
+    ownSettings: (id: NodeId) => Partial<Settings> = () => ({}),
+  ) {
     this.schedule = schedule;
     this.#checksum = checksum;
     const seconds = 10 + (schedule.durationMs + schedule.recovery.boundMs) / 1000;
@@ -77,7 +86,7 @@ export class Simulation {
     this.network = new Network(this.events, schedule.seed);
     this.tracer = new Tracer(this.events, nodes, withTrace);
     nodes.forEach((id, i) => {
-      const member = this.#createMember(id, i);
+      const member = this.#createMember(id, i, { ...schedule.settings, ...ownSettings(id) });
       this.members.set(id, member);
       this.#disks.set(id, member.disk);
     });
@@ -108,10 +117,56 @@ export class Simulation {
     return this.#checker.committedEntries();
   }
 
-  run(): RunResult {
-    const { schedule, events } = this;
+  /** What is broken, if anything is; then the run is over. */
+  get violation(): Violation | null {
+    return this.#violation;
+  }
+
+  /**
+   * For those who watch a run rather than have it judged at its end: lets happen what is due by
+   * `atMs`, until `isOver`; true if that came about. Throws where something is broken.
+   */
+  runUntil(atMs: number, isOver: () => boolean = () => false): boolean {
+    const untilUs = Math.round(atMs * US_PER_MS);
+    while (!isOver()) {
+      if (this.#violation !== null) {
+        const { atMs: brokenMs, message, property } = this.#violation;
+        throw new Error(`${property}, at ${brokenMs} ms: ${message}`);
+      }
+      if (!this.events.step(untilUs)) return isOver();
+    }
+    return true;
+  }
+
+  /** What a link does to this message; a subclass may treat kinds of messages apart. */
+  linkSettings(_message: Message, { settings }: Link): LinkSettings {
+    return settings;
+  }
+
+  /** What a server keeps its records in; a subclass may put something in front of its disk. */
+  storage(_member: Member, storage: Storage): Storage {
+    return storage;
+  }
+
+  /** A message leaves; a subclass whose disks lie does not ask what it promises. */
+  promised(message: Message): void {
+    this.#checker.sent(message);
+  }
+
+  /** Starts all servers, and has the schedule's faults come at their moments. */
+  begin(): void {
     for (const member of this.members.values()) this.start(member);
     this.#nemesis.start();
+  }
+
+  /** Does this to the cluster now, and undoes it after `forMs` if that is given. */
+  inject(fault: Fault, forMs?: number): void {
+    this.#nemesis.inject(forMs === undefined ? { atMs: 0, fault } : { atMs: 0, fault, forMs });
+  }
+
+  run(): RunResult {
+    const { schedule, events } = this;
+    this.begin();
     for (const operation of schedule.operations) {
       events.at(Math.round(operation.atMs * US_PER_MS), () => this.clients.call(operation));
     }
@@ -258,7 +313,7 @@ export class Simulation {
   send(message: Message): void {
     // What waited for the disk leaves outside of any step: nobody else catches what is thrown.
     try {
-      this.#checker.sent(message);
+      this.promised(message);
     } catch (error) {
       this.#fail(error);
       return;
@@ -273,7 +328,8 @@ export class Simulation {
     if (to === undefined || link === undefined) {
       throw new Error(`${message.from} sends to ${message.to}, who is unknown`);
     }
-    const fate = this.network.send(link, frameBytes(message), (corruptBit) => {
+    const settings = this.linkSettings(message, link);
+    const fate = this.network.send(link, frameBytes(message), settings, (corruptBit) => {
       if (corruptBit >= 0 && this.#isDamaged(message, corruptBit)) {
         this.#counts.messagesDropped++;
         this.tracer.arrived(traced, 'damaged');
@@ -358,9 +414,9 @@ export class Simulation {
     return new MemoryDisk(`disk of ${id}`, this.#checksum);
   }
 
-  #createMember(id: string, number: number): Member {
+  #createMember(id: string, number: number, settings: Settings): Member {
     const { schedule } = this;
-    const { batchCommands, clients, disk, seed, settings } = schedule;
+    const { batchCommands, clients, disk, seed } = schedule;
     const voters = nodeIds(schedule.nodes);
     const configuration = voters.includes(id) ? { ...NOBODY, voters } : NOBODY;
     const { sessionsMax } = clients;

@@ -6,6 +6,7 @@ import { Argument, Command, CommanderError, Option } from 'commander';
 import { numberAllowed, parseNumber } from '../../src/decimal.ts';
 import { mistake, oneLine, UserError } from '../../src/user-error.ts';
 import type { FactorValue } from '../results.ts';
+import type { Catalogue } from './catalogue.ts';
 import type { Shard } from './cells.ts';
 import { FACTOR_NAMES, FACTORS, type FactorName, printFactor } from './factors.ts';
 import { OWN_COMMANDS } from './own-commands.ts';
@@ -28,7 +29,9 @@ export type Request =
   | { kind: 'merge'; directories: readonly string[]; out: string | undefined }
   | { kind: 'compare'; before: string; after: string }
   /** One of OWN_COMMANDS, and the words that it understands itself. */
-  | { kind: 'own'; name: string; words: readonly string[] };
+  | { kind: 'own'; name: string; words: readonly string[] }
+  /** A study, or `papers`, and the words that it understands itself. */
+  | { kind: 'study'; name: string; words: readonly string[] };
 
 type Values = Readonly<Record<string, string | boolean | undefined>>;
 
@@ -36,7 +39,9 @@ const DURATION_BOUNDS = { low: 0.1, high: 3600 };
 const TRIALS_BOUNDS = { low: 1, high: 10_000, whole: true };
 const SEED_BOUNDS = { low: 0, high: Number.MAX_SAFE_INTEGER, whole: true };
 const SHARD_ALLOWED = 'a part and the number of parts such as 2/8, from 1/1 to 1000/1000';
-const SUBCOMMANDS = ['merge', 'compare', ...Object.keys(OWN_COMMANDS)];
+/** The group of all studies. */
+export const PAPERS_COMMAND = 'papers';
+const SUBCOMMANDS = ['merge', 'compare', ...Object.keys(OWN_COMMANDS), PAPERS_COMMAND];
 const HELP_HINT = '--help lists what is allowed';
 
 const EXAMPLES = `
@@ -51,6 +56,8 @@ Examples:
   npm run experiment -- merge part1 part2 --out whole
   npm run experiment -- compare results/throughput results/throughput-custom
   npm run experiment -- mutants --only stale-leader-read
+  npm run experiment -- papers --quick                all figures of the papers, roughly
+  npm run experiment -- election-lan --help           flags of one of them
 
 Exit status: 0 when all is well, 1 when a run failed or its audit is not ok,
 2 for a mistake in the command, 130 after Ctrl-C.`;
@@ -60,13 +67,13 @@ Exit status: 0 when all is well, 1 when a run failed or its audit is not ok,
  */
 export function parseArguments(
   words: readonly string[],
-  names: readonly string[],
+  { names, studies }: Pick<Catalogue, 'names' | 'studies'>,
   defaultName: string,
   columns: number,
 ): Request {
   let request: Request | undefined;
   let printed = '';
-  const program = programOf(names, defaultName, (found) => {
+  const program = programOf({ names, studies }, defaultName, (found) => {
     request = found;
   });
   for (const command of [program, ...program.commands]) {
@@ -91,7 +98,7 @@ export function parseArguments(
 }
 
 function programOf(
-  names: readonly string[],
+  { names, studies }: Pick<Catalogue, 'names' | 'studies'>,
   defaultName: string,
   found: (request: Request) => void,
 ): Command {
@@ -104,7 +111,7 @@ function programOf(
         // Checked here and not as commander's choices, so that the subcommands are named as well.
         (name) => {
           if (names.includes(name)) return name;
-          throw mistake('experiment', name, [...names, ...SUBCOMMANDS].join(', '));
+          throw mistake('experiment', name, [...names, ...SUBCOMMANDS, ...studies].join(', '));
         },
       ),
     );
@@ -136,22 +143,31 @@ function programOf(
       refuseFlagsBefore(program, 'compare');
       found({ kind: 'compare', before, after });
     });
-  for (const name of Object.keys(OWN_COMMANDS)) addOwnCommand(program, name, found);
+  for (const [name, { about }] of Object.entries(OWN_COMMANDS)) {
+    addOwnCommand(program, { name, about, kind: 'own' }, found);
+  }
+  const about = `regenerates the figures of the Raft papers, by all of: ${studies.join(', ')}`;
+  addOwnCommand(program, { name: PAPERS_COMMAND, about, kind: 'study' }, found);
+  for (const name of studies) addOwnCommand(program, { name, about: '', kind: 'study' }, found);
   return program;
 }
 
 /** Its words are passed on as they are, `--help` among them. */
-function addOwnCommand(program: Command, name: string, found: (request: Request) => void): void {
+function addOwnCommand(
+  program: Command,
+  { about, kind, name }: { name: string; about: string; kind: 'own' | 'study' },
+  found: (request: Request) => void,
+): void {
   program
-    .command(name)
-    .description(OWN_COMMANDS[name]?.about ?? '')
+    .command(name, { hidden: about === '' })
+    .description(about)
     .usage('[flags]')
     .argument('[words...]')
     .helpOption(false)
     .allowUnknownOption()
     .action((_words: string[], _options: unknown, command: Command) => {
       refuseFlagsBefore(program, name);
-      found({ kind: 'own', name, words: command.args });
+      found({ kind, name, words: command.args });
     });
 }
 

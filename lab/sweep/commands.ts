@@ -3,7 +3,7 @@
 import { mistake, UserError } from '../../src/user-error.ts';
 import type { Experiment } from '../experiment.ts';
 import { type Manifest, type ResultDocument, type Row, SCHEMA_VERSION } from '../results.ts';
-import { parseArguments, type Request } from './arguments.ts';
+import { PAPERS_COMMAND, parseArguments, type Request } from './arguments.ts';
 import type { Catalogue } from './catalogue.ts';
 import { type CellStore, openStore, type StoredRow, storePath } from './cell-store.ts';
 import { cellKey, sortRows } from './cells.ts';
@@ -55,31 +55,43 @@ const DEFAULT_EXPERIMENT = 'throughput';
 /** Start, warm-up and audit of a trial, until the first one has shown what they take. */
 const OVERHEAD_S = 0.7;
 const COLUMNS = 100;
+/** Requests after which committed results may be others than before. */
+const WRITES_RESULTS: ReadonlySet<Request['kind']> = new Set(['run', 'merge', 'own', 'study']);
 
 /** Runs one command and returns its exit status. */
 export async function main(context: Context): Promise<number> {
   try {
     const width = Math.min(context.stdout.columns ?? 80, COLUMNS);
-    const { names } = context.catalogue;
-    const request = parseArguments(context.words, names, DEFAULT_EXPERIMENT, width);
-    switch (request.kind) {
-      case 'help':
-        return await helpCommand(context, request.text, request.name);
-      case 'list':
-        return await listCommand(context);
-      case 'run':
-        return await runCommand(context, request);
-      case 'merge':
-        return await mergeCommand(context, request.directories, request.out);
-      case 'compare':
-        return await compareCommand(context, request.before, request.after);
-      case 'own':
-        return await ownCommand(context, request.name, request.words);
+    const request = parseArguments(context.words, context.catalogue, DEFAULT_EXPERIMENT, width);
+    const status = await carryOut(context, request);
+    if (WRITES_RESULTS.has(request.kind)) {
+      const { refreshIndex } = await import('../results-index/refresh.ts');
+      await refreshIndex(context.resultsDirectory, context.stderr);
     }
+    return status;
   } catch (error) {
     if (!(error instanceof UserError)) throw error;
     context.stderr.write(`experiment: ${error.message}\n`);
     return EXIT_MISTAKE;
+  }
+}
+
+async function carryOut(context: Context, request: Request): Promise<number> {
+  switch (request.kind) {
+    case 'help':
+      return await helpCommand(context, request.text, request.name);
+    case 'list':
+      return await listCommand(context);
+    case 'run':
+      return await runCommand(context, request);
+    case 'merge':
+      return await mergeCommand(context, request.directories, request.out);
+    case 'compare':
+      return await compareCommand(context, request.before, request.after);
+    case 'own':
+      return await ownCommand(context, request.name, request.words);
+    case 'study':
+      return await anyStudyCommand(context, request.name, request.words);
   }
 }
 
@@ -99,6 +111,10 @@ async function listCommand({ catalogue, stdout }: Context): Promise<number> {
   const lines: [name: string, about: string][] = [];
   for (const name of catalogue.names) lines.push([name, (await catalogue.load(name)).question]);
   for (const [name, { about }] of Object.entries(OWN_COMMANDS)) lines.push([name, about]);
+  for (const name of catalogue.studies) {
+    const { study } = await catalogue.loadStudy(name);
+    lines.push([name, study.question]);
+  }
   const width = Math.max(...lines.map(([name]) => name.length));
   for (const [name, about] of lines) stdout.write(`${name.padEnd(width)}  ${about}\n`);
   return 0;
@@ -109,6 +125,16 @@ async function ownCommand(context: Context, name: string, words: readonly string
   if (command === undefined) throw new Error(`there is no command ${name}`);
   const { main } = await command.load();
   return main(words, context);
+}
+
+async function anyStudyCommand(context: Context, name: string, words: readonly string[]) {
+  const { loadStudy } = context.catalogue;
+  if (name === PAPERS_COMMAND) {
+    const { papersCommand } = await import('../study/papers.ts');
+    return papersCommand(loadStudy, words, context);
+  }
+  const { studyCommand } = await import('../study/command.ts');
+  return studyCommand(await loadStudy(name), words, context);
 }
 
 async function compareCommand(context: Context, before: string, after: string): Promise<number> {

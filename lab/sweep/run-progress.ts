@@ -2,7 +2,7 @@
 import { SingleBar } from 'cli-progress';
 import { barLine, clockText, type Output } from './progress.ts';
 
-export type Progress = { ended(): void; stop(): void };
+export type Progress = { ended(runs?: number): void; stop(): void };
 
 export function progressOn(output: Output, total: number): Progress {
   const startedMs = performance.now();
@@ -12,11 +12,13 @@ export function progressOn(output: Output, total: number): Progress {
     return done === 0 ? 0 : (spentS / done) * (total - done);
   };
   if (output.isTTY !== true) {
-    const tenth = Math.max(1, Math.ceil(total / 10));
+    let told = 0;
     return {
-      ended: () => {
-        done++;
-        if (done % tenth !== 0 && done < total) return;
+      ended: (runs = 1) => {
+        done += runs;
+        const tenths = Math.floor((10 * done) / total);
+        if (tenths === told) return;
+        told = tenths;
         output.write(`${done}/${total}  ${clockText(secondsLeft())} left\n`);
       },
       stop: () => {},
@@ -32,8 +34,8 @@ export function progressOn(output: Output, total: number): Progress {
   });
   bar.start(total, 0);
   return {
-    ended: () => {
-      done++;
+    ended: (runs = 1) => {
+      done += runs;
       bar.update(done);
     },
     stop: () => bar.stop(),

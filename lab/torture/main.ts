@@ -13,6 +13,7 @@ import { shortMs, textTable } from '../report/table.ts';
 import { measuredOn, writeContent } from '../report/write-content.ts';
 import { writeWhole } from '../report/write-whole.ts';
 import type { Manifest } from '../results.ts';
+import { refreshIndex } from '../results-index/refresh.ts';
 import { EXIT_INTERRUPTED, listenForInterruption } from '../sweep/interruption.ts';
 import { manifestOf, surroundings } from '../sweep/manifest.ts';
 import { makeWritable, outputDirectory, shownPath } from '../sweep/output-directory.ts';
@@ -55,6 +56,7 @@ export async function main(words: readonly string[], context: OwnContext): Promi
     const told = json ? stderr : stdout;
     told.write(`${terminalTable(document, told.columns ?? COLUMNS)}\n`);
     told.write(`report: ${shownPath(path)}\n`);
+    await refreshIndex(context.resultsDirectory, stderr);
     if (json) stdout.write(documentText(document));
     return complaints.length > 0 ? EXIT_NOT_OK : 0;
   } catch (error) {

@@ -42,12 +42,11 @@ export const MEMBER_ROWS: readonly Row[] = [
       } finally {
         await Promise.all(followers.map(({ id }) => cluster.hands.start(id)));
       }
-      const { leader: next } = await cluster.roles();
       for (const [at, { key, answer }] of attempts.entries()) {
         if (answer.body.definite === true) continue;
         const again = { json: { value: 2 }, headers: headers(at + 1) };
-        t.is((await next.call('POST', `/items/${key}`, again)).status, 201);
-        const { body } = await next.call('GET', `/items/${key}`);
+        answers(t, await cluster.atLeader('POST', `/items/${key}`, again), 201);
+        const { body } = await cluster.atLeader('GET', `/items/${key}`);
         t.true(body.value === 1 || answer.status !== 201, key);
       }
     },

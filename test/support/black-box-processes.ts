@@ -10,10 +10,10 @@ import { BlackBoxCluster, type Hands } from './black-box-cluster.ts';
 const ENVIRONMENT = {
   FAULTS: 'true',
   // Nobody is to take over while a busy machine lets a leader wait.
-  ELECTION_TIMEOUT_MS: '800-1600',
+  ELECTION_TIMEOUT_MS: '1500-3000',
   // Less than that: a write can be given up before its leader steps down.
-  REQUEST_TIMEOUT_MS: '700',
-  JOIN_TIMEOUT_MS: '1500',
+  REQUEST_TIMEOUT_MS: '1300',
+  JOIN_TIMEOUT_MS: '2000',
 };
 
 export class Processes implements Hands {

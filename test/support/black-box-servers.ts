@@ -8,7 +8,7 @@ import { type Document, type Fields, operationAt } from './http-caller.ts';
 import { until } from './http-wait.ts';
 
 const HAS_CURL = spawnSync('curl', ['--version']).status === 0;
-const CURL = 'curl --silent --max-time 10 --write-out "\\n%{http_code}"';
+const CURL = 'curl --silent --max-time 30 --write-out "\\n%{http_code}"';
 
 /** A line as a person types it, and a shell takes it. */
 async function curl(

@@ -22,7 +22,7 @@ export type StartRow = readonly [
 type Ended = { readonly status: number; readonly stdout: string; readonly stderr: string };
 
 const MAIN = join(import.meta.dirname, '..', '..', 'src', 'main.ts');
-const START_LIMIT_MS = 10_000;
+const START_LIMIT_MS = 30_000;
 
 /** Of a server that should not start. */
 function runServer(environment: Readonly<Record<string, string>>): Promise<Ended> {

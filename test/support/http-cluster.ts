@@ -33,7 +33,8 @@ import { until } from './http-wait.ts';
 import { LIMITS } from './settings.ts';
 
 const SETTINGS: Settings = {
-  electionTimeoutMs: [500, 1000],
+  // Who leads is to lead on: a busy machine lets them all wait, and clocks run meanwhile.
+  electionTimeoutMs: [5000, 10_000],
   heartbeatMs: 50,
   preVote: true,
   checkQuorum: true,
@@ -46,8 +47,9 @@ const SETTINGS: Settings = {
   clockDriftPpm: 1000,
 };
 
-const REQUEST_TIMEOUT_MS = 400;
-const JOIN_TIMEOUT_MS = 500;
+/** Shorter than a leader goes on without a majority. */
+const REQUEST_TIMEOUT_MS = 4000;
+const JOIN_TIMEOUT_MS = 4000;
 
 export type ClusterOptions = {
   readonly size?: number;
@@ -55,6 +57,9 @@ export type ClusterOptions = {
   /** By their id alone are servers without one known. */
   readonly publicUrls?: boolean;
   readonly faults?: boolean;
+  /** For tests that wait until it is over. */
+  readonly electionTimeoutMs?: Settings['electionTimeoutMs'];
+  readonly requestTimeoutMs?: number;
 };
 
 export class HttpCluster {
@@ -72,6 +77,7 @@ export class HttpCluster {
     }));
     const cluster = new HttpCluster(servers, options);
     await cluster.#done;
+    cluster.#elect();
     await until('a leader that all know', () =>
       cluster.members.every(({ service }) => service.unready() === null),
     );
@@ -81,6 +87,12 @@ export class HttpCluster {
   private constructor(servers: readonly KnownServer[], options: ClusterOptions) {
     this.members = servers.map((server) => new Member(server, servers, this, options));
     this.#done = Promise.all(this.members.map((member) => member.start()));
+  }
+
+  /** No election timeout is waited for: the first member is told to begin (§3.10). */
+  #elect(): void {
+    const [first] = this.members;
+    first?.receive({ kind: 'TimeoutNow', from: first.id, to: first.id, term: 0 });
   }
 
   get leader(): Member {
@@ -126,16 +138,19 @@ export class Member {
   ) {
     this.id = self.id;
     this.url = `http://${self.id}`;
+    const { requestTimeoutMs = REQUEST_TIMEOUT_MS, electionTimeoutMs } = options;
     this.node = this.#createNode(
       servers.map(({ id }) => id),
+      { ...SETTINGS, ...(electionTimeoutMs === undefined ? {} : { electionTimeoutMs }) },
       cluster,
     );
-    this.#requests = new Requests(() => this.node, this.#turns.flushSoon, REQUEST_TIMEOUT_MS);
+    this.#requests = new Requests(() => this.node, this.#turns.flushSoon, requestTimeoutMs);
     this.service = new MemberService(self, servers, {
       node: this.node,
       requests: this.#requests,
       flushSoon: this.#turns.flushSoon,
       faults: options.faults === true ? createDesk() : null,
+      requestTimeoutMs,
     });
     this.http = createHttp(this.service, {
       log: { error: (details, message) => this.logged.push(`${message} ${String(details)}`) },
@@ -143,7 +158,7 @@ export class Member {
     });
   }
 
-  #createNode(voters: readonly NodeId[], cluster: HttpCluster): Node {
+  #createNode(voters: readonly NodeId[], settings: Settings, cluster: HttpCluster): Node {
     const medium = {
       write: (_bytes: number, written: (outcome: 'durable') => void) => written('durable'),
       tell: (hear: () => void) => hear(),
@@ -151,7 +166,7 @@ export class Member {
     return new Node(
       {
         id: this.id,
-        settings: SETTINGS,
+        settings,
         configuration: { voters, outgoing: [], learners: [] },
         rng: fork(1, this.id),
         batchCommands: 1000,
@@ -199,6 +214,7 @@ type Parts = {
   readonly requests: Requests;
   readonly flushSoon: () => void;
   readonly faults: FaultsDesk | null;
+  readonly requestTimeoutMs: number;
 };
 
 class MemberService implements Service {
@@ -223,7 +239,7 @@ class MemberService implements Service {
       },
       hasMet: () => true,
       joinTimeoutMs: JOIN_TIMEOUT_MS,
-      requestTimeoutMs: REQUEST_TIMEOUT_MS,
+      requestTimeoutMs: parts.requestTimeoutMs,
     });
   }
 

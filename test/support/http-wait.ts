@@ -1,7 +1,8 @@
 /** Waiting for what must come: a condition, looked at until a deadline. */
 import { setTimeout as delay } from 'node:timers/promises';
 
-const DEADLINE_MS = 10_000;
+/** Longer than anything here should take, on however busy a machine. */
+const DEADLINE_MS = 30_000;
 const LOOK_EVERY_MS = 5;
 
 export async function until(what: string, holds: () => boolean | Promise<boolean>): Promise<void> {

@@ -2,7 +2,8 @@
 import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process';
 import { once } from 'node:events';
 
-const LIMIT_MS = 20_000;
+/** Longer than anything should take that a page has a person type. */
+const LIMIT_MS = 60_000;
 const END = '--- end of the answer ---';
 
 export class Shell {

@@ -25,7 +25,7 @@ export const QUICK = {
 export type Factors = Record<string, FactorValue>;
 
 /** Longer than anything here should take, on however busy a machine. */
-export const LIMIT_MS = 10_000;
+export const LIMIT_MS = 30_000;
 
 export async function until<T>(what: string, look: () => Promise<T | null> | T | null): Promise<T> {
   const endMs = performance.now() + LIMIT_MS;

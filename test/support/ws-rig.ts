@@ -8,6 +8,7 @@ import type { AddressInfo } from 'node:net';
 import { crc32 } from 'node:zlib';
 import type { ExecutionContext } from 'ava';
 import { type RawData, WebSocket, WebSocketServer } from 'ws';
+import { freePorts } from '../../lab/processes/ports.ts';
 import { nowUs } from '../../src/clock.ts';
 import { makeEntry } from '../../src/entry.ts';
 import type { Message } from '../../src/raft/types.ts';
@@ -23,7 +24,7 @@ import { PEERS_PATH, WsPeers, type WsPeersOptions } from '../../src/transport/ws
 import { SEED } from './property.ts';
 
 /** Longer than anything here should take, on however busy a machine. */
-export const LIMIT_MS = 10_000;
+export const LIMIT_MS = 30_000;
 
 export async function until(what: string, holds: () => boolean): Promise<void> {
   const endMs = performance.now() + LIMIT_MS;
@@ -69,10 +70,12 @@ export class PeerServer {
     return this.received.map(({ term }) => term);
   }
 
-  async listen(port = 0): Promise<void> {
-    this.#http.listen(port, '127.0.0.1');
+  /** At a port that nobody else gets while it is down. */
+  async listen(port?: number): Promise<void> {
+    const [free = 0] = port === undefined ? await freePorts(1) : [port];
+    this.#http.listen(free, '127.0.0.1');
     await once(this.#http, 'listening');
-    this.id = `127.0.0.1:${(this.#http.address() as AddressInfo).port}`;
+    this.id = `127.0.0.1:${free}`;
     if (this.identity.id === '') this.identity = identityAt(this.id);
   }
 
