@@ -111,6 +111,15 @@ test('flags choose cells, trials and seed, and leave the committed results alone
   t.true(existsSync(join(directory, 'dice-custom', 'report.html')));
 });
 
+test('where results go leaves no trace in them', async (t) => {
+  const directory = directoryOf(t);
+  const [here, there] = [join(directory, 'here'), join(directory, 'there')];
+  await run(`--sides 4 --out ${here}`, directory);
+  await run(`--sides 4 --json --out=${there}`, directory);
+  t.deepEqual(filesIn(there), filesIn(here));
+  t.regex(filesIn(here)['report.md'] ?? '', /npm run experiment -- dice --sides 4\n/);
+});
+
 test('cells that differ in what is paired meet the same chance, others do not', (t) => {
   const seed = (sides: number, colour: string, trial = 0): number =>
     seedOf('dice', DICE.study, { sides, colour }, 1, trial);

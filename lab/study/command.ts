@@ -73,8 +73,16 @@ function runOf(
 ): StudyRun {
   const directory = outputDirectory(resultsDirectory, { name, isDefault }, out, undefined);
   makeWritable(directory);
-  const command = commandText([name, ...words.filter((word) => word !== '--json')]);
+  const command = commandText([name, ...wordsThatMatter(words)]);
   return { plan, directory, command, json };
+}
+
+/** Words that the result depends on: not where it goes, so that two places get the same bytes. */
+function wordsThatMatter(words: readonly string[]): string[] {
+  return words.filter((word, i) => {
+    if (word === '--json' || word === '--out' || word.startsWith('--out=')) return false;
+    return words[i - 1] !== '--out';
+  });
 }
 
 /** Runs the plan, writes its report and tells of it; returns the exit status. */
