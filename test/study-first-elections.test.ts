@@ -107,6 +107,14 @@ test('a cost whose interval includes zero is not told as one', (t) => {
   t.regex(resetFindings(results(0), ABOUT).verdict, /^No difference was found/);
   t.regex(resetFindings(results(250), ABOUT).verdict, /^It does in 1 of 1 .* 1\.5 times as long/);
   t.regex(resetFindings(results(0).slice(0, 1), ABOUT).verdict, /^Only one of the two ways/);
+  // A trial that failed on either side would set all behind it against other seeds.
+  const [without, withReset] = results(250);
+  const lacking = [without, withReset]
+    .flatMap((each) => each ?? [])
+    .map((each) => {
+      return { ...each, failed: 1 };
+    });
+  t.regex(resetFindings(lacking, ABOUT).verdict, /^Only one of the two ways/);
 });
 
 // ---- split-vote ---------------------------------------------------------------------------------

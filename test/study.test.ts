@@ -176,6 +176,12 @@ test('--help names the flags, their ranges and defaults', async (t) => {
     /--sides <list> +sides of a die; a whole number from 1 to 20\s+\(default\s+6,20\)/,
   );
   t.regex(stdout, /Exit status: 0 /);
+  const narrow = parseArguments(['--help'], 'dice', DICE.study, 60);
+  const flags = narrow.kind === 'help' ? (narrow.text.split('Examples:')[0] ?? '') : '';
+  t.deepEqual(
+    flags.split('\n').filter((line) => line.length > 60),
+    [],
+  );
 });
 
 test('who interrupts a study finds nothing half written', async (t) => {

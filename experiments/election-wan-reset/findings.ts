@@ -69,14 +69,15 @@ export function findings(results: readonly Result[], { seed }: About): Findings 
 }
 
 function pairsOf(results: readonly Result[], seed: number): Pair[] {
-  return results.flatMap(({ cell, samples: without }) => {
+  const whole = results.filter(({ failed = 0 }) => failed === 0);
+  return whole.flatMap(({ cell, samples: without }) => {
     if (cell.reset) return [];
     const { failed, logs } = cell;
-    const other = results.find(
+    const other = whole.find(
       (each) => each.cell.reset && each.cell.failed === failed && each.cell.logs === logs,
     );
     const withReset = other?.samples ?? [];
-    // Seeds are shared, so that the trials can be taken in pairs, as long as none is missing.
+    // Seeds are shared, so that the trials can be taken in pairs where none is missing.
     if (withReset.length !== without.length) return [];
     const costs = withReset.map(
       ({ leaderlessMs }, i) => leaderlessMs - (without[i]?.leaderlessMs ?? 0),
@@ -92,7 +93,8 @@ function meanMs(samples: readonly FirstElection[]): number {
 
 function verdictOf(pairs: readonly Pair[]): string {
   const worst = pairs.toSorted((a, b) => b.costMs.value - a.costMs.value)[0];
-  if (worst === undefined) return 'Only one of the two ways was measured, so nothing is compared.';
+  if (worst === undefined)
+    return 'Only one of the two ways was measured whole, so nothing is compared.';
   const { costMs, failed, logs, withReset, without } = worst;
   if (costMs.low <= 0) return 'No difference was found: all intervals of the cost include zero.';
   const clear = pairs.filter((pair) => pair.costMs.low > 0).length;

@@ -29,10 +29,10 @@ const COMPLAINTS_MAX = 20;
 const DIGITS = 6;
 
 export function resultsOf(outcomes: readonly CellOutcomes[]): CellResult<Factors, unknown>[] {
-  return outcomes.map(({ cell, outcomes: own }) => ({
-    cell,
-    samples: own.flatMap((outcome) => ('sample' in outcome ? [outcome.sample] : [])),
-  }));
+  return outcomes.map(({ cell, outcomes: own }) => {
+    const samples = own.flatMap((outcome) => ('sample' in outcome ? [outcome.sample] : []));
+    return { cell, samples, failed: own.length - samples.length };
+  });
 }
 
 export function documentOf(

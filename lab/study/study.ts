@@ -28,6 +28,8 @@ export type CellResult<C, S> = {
   readonly cell: C;
   /** In the order of the trials; those that failed are missing. */
   readonly samples: readonly S[];
+  /** How many failed; with any, samples of paired cells no longer stand side by side. */
+  readonly failed?: number;
 };
 
 export type About = {

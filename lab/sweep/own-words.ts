@@ -5,6 +5,8 @@ import { oneLine, UserError } from '../../src/user-error.ts';
 /** The text of the help, where that was asked for. */
 export type Help = { readonly kind: 'help'; readonly text: string };
 
+const MIN_WIDTH_TO_WRAP = 20;
+
 /** `null` if the words are understood: `command` has them then. Throws a UserError if not. */
 export function parseWords(
   command: Command,
@@ -13,6 +15,8 @@ export function parseWords(
   columns: number,
 ): Help | null {
   let printed = '';
+  // Commander would not break lines at all where less than forty columns are left for a text.
+  command.configureHelp({ minWidthToWrap: MIN_WIDTH_TO_WRAP });
   command.exitOverride().configureOutput({
     writeOut: (text) => {
       printed += text;
