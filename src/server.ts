@@ -205,8 +205,10 @@ class ServerProcess implements Server, Service {
   async #handOver(): Promise<void> {
     const { progress } = this.#node.state.role as LeaderRole;
     const { voters } = this.#node.configuration;
+    // `active` is no sign: every quorum check clears it.
+    const heardSinceUs = nowUs() - 1000 * this.#config.settings.electionTimeoutMs[1];
     const next = progress
-      .filter(({ active, id }) => active && voters.includes(id))
+      .filter(({ heardSentUs, id }) => heardSentUs >= heardSinceUs && voters.includes(id))
       .sort((a, b) => b.matchIndex - a.matchIndex)[0];
     if (next === undefined) return;
     const transfer = this.#administration.transfer(addressOf(next.id));

@@ -81,6 +81,8 @@ export class Snapshots {
   /** Chunks of the next snapshot, while the last one is being completed or installed. */
   #next: ReceiveChunk[] = [];
   #restoring = false;
+  /** Chunks that are being read for a follower: a slow disk is not asked for one twice. */
+  readonly #reading = new Set<string>();
   #stopped = false;
 
   constructor(host: Surroundings, reports: Reports) {
@@ -145,11 +147,18 @@ export class Snapshots {
 
   // ---- Sending ----------------------------------------------------------------------------------
 
-  /** Fills in the bytes that the message asks for; nothing comes of one that is outdated. */
+  /**
+   * Fills in the bytes that the message asks for; nothing comes of one that is outdated, or asks
+   * for what lies behind the snapshot's end.
+   */
   read(message: InstallSnapshot, length: number, then: (filled: InstallSnapshot) => void): void {
-    const { index } = message.snapshot;
-    this.#host.storage.readSnapshot(index, message.offset, length, (error, chunk) => {
-      if (this.#isOver(error) || chunk === null) return;
+    const { offset, snapshot, to } = message;
+    const wanted = `${to} ${snapshot.index} ${offset}`;
+    if (this.#reading.has(wanted)) return;
+    this.#reading.add(wanted);
+    this.#host.storage.readSnapshot(snapshot.index, offset, length, (error, chunk) => {
+      this.#reading.delete(wanted);
+      if (this.#isOver(error) || chunk === null || chunk.data.byteLength === 0) return;
       then({ ...message, data: chunk.data, done: chunk.last });
     });
   }

@@ -7,7 +7,10 @@
  */
 import { readdirSync, readFileSync } from 'node:fs';
 import test from 'ava';
+import { SnapshotTransfers } from '../lab/checker/snapshot-transfers.ts';
 import { CheckFailure, PROPERTIES } from '../lab/checker.ts';
+import { onEntriesGone } from '../src/raft/progress.ts';
+import { step } from '../src/raft/raft.ts';
 import type { Entry, NodeId, Term } from '../src/raft/types.ts';
 import {
   acknowledge,
@@ -15,7 +18,9 @@ import {
   encodeCommand,
   entriesOf,
   persistAll,
+  propose,
   receive,
+  settledLeader,
   simple,
   timeout,
 } from './raft/fixture.ts';
@@ -50,10 +55,47 @@ function entryFromN3(id: NodeId, term: Term, text: string): (world: World) => vo
   };
 }
 
+/** n3 answers that it is receiving; this long after, n1 takes a snapshot, two entries behind it. */
+function snapshotAfterAnswer(elapsedMs: number, snapshotEntries: number): void {
+  const settings = { keptEntries: 0, snapshotEntries };
+  const { leader, nowUs } = settledLeader({ settings });
+  propose(leader, 'a', nowUs);
+  persistAll(leader, nowUs);
+  acknowledge(leader, 'n2', 2, nowUs);
+  step(leader, { kind: 'applied', index: 2, nowUs });
+  step(leader, { kind: 'snapshotNow', nowUs });
+  step(leader, { kind: 'snapshotSaved', index: 2, nowUs });
+  const [progress] = leader.role.kind === 'leader' ? leader.role.progress.slice(1) : [];
+  if (progress !== undefined) onEntriesGone(progress, 2, nowUs);
+  const transfers = new SnapshotTransfers();
+  const head = { kind: 'InstallSnapshotResponse', from: 'n3', to: 'n1', term: 1 } as const;
+  const times = { readRound: 0, sentUs: nowUs, index: 2, offset: 7 } as const;
+  const message = { ...head, ...times, status: 'receiving' } as const;
+  transfers.stepped({ kind: 'message', message, nowUs }, [], leader);
+  leader.volatile.lastApplied = 4;
+  const laterUs = nowUs + elapsedMs * 1000;
+  const input = { kind: 'applied', index: 4, nowUs: laterUs } as const;
+  transfers.stepped(input, [{ kind: 'takeSnapshot' }], leader);
+}
+
 // ---- The cases ----------------------------------------------------------------------------------
 
 const CASES: readonly Case[] = [
   ...COMPACTION_CASES,
+  {
+    property: 'snapshotTransferEnds',
+    what: 'a follower that has just answered would have to begin again',
+    legal() {
+      snapshotAfterAnswer(149, 0.5);
+      snapshotAfterAnswer(150, 2);
+    },
+    broken() {
+      snapshotAfterAnswer(149, 2);
+    },
+    says:
+      'n1 takes a snapshot 2 entries after the one that n3 is receiving, which has answered ' +
+      '149 ms before',
+  },
   ...MEMBERSHIP_CASES,
   {
     property: 'electionSafety',
@@ -517,7 +559,7 @@ test('every property that the checker judges has a case here', (t) => {
     .join('');
   const judged = new Set([...source.matchAll(/fail\(\s*'(\w+)'/g)].map((match) => match[1]));
   const cases: Set<string | undefined> = new Set(CASES.map(({ property }) => property));
-  t.is(judged.size, 19);
+  t.is(judged.size, 20);
   t.deepEqual([...judged].sort(), [...cases].sort());
 });
 

@@ -177,6 +177,29 @@ test('a server a little behind gets entries: some are kept behind the snapshot',
   t.true(snapshotIndex(run.simulation, first) > 0, 'there are snapshots');
 });
 
+test('a snapshot that takes several election timeouts arrives while writes go on', (t) => {
+  const { first } = cast();
+  const writesUntilMs = 20_000;
+  const run = simulate(
+    {
+      durationMs: writesUntilMs,
+      operations: puts(500, writesUntilMs, 30).map((put, i) => ({
+        ...put,
+        key: `key ${i % 40}`,
+        value: `${i} ${'x'.repeat(1000)}`,
+      })),
+      settings: compacting({ batchEntries: 8, chunkBytes: 1024 }),
+      link: { ...PERFECT, bytesPerSecond: 60_000, queueBytes: 20_000, delayMs: 2 },
+      faults: [at(800, { kind: 'crash', node: first }, 4200)],
+    },
+    [
+      10_000,
+      (simulation) => t.true((memberOf(simulation, first).raft?.volatile.lastApplied ?? 0) > 100),
+    ],
+  );
+  passes(t, run);
+});
+
 test('a server cut off for a while is not sent chunks that nobody answers', (t) => {
   const { first } = cast();
   const faults = [at(1000, { kind: 'partition', groups: [[first]] }, 1500)];

@@ -34,7 +34,7 @@ const CHAPTERS: Readonly<Record<string, readonly string[]>> = {
   describe: ['types', 'log'],
   context: ['types', 'log'],
   roles: BELOW_ROLES,
-  snapshot: BELOW_ROLES,
+  snapshot: [...BELOW_ROLES, 'roles'],
   replication: BELOW_REPLICATION,
   election: BELOW_ELECTION,
   reads: BELOW_ELECTION,

@@ -122,6 +122,12 @@ export const PROPERTIES = {
     tla: null,
     what: 'a log is compacted only where a durable snapshot covers it, and keeps what follows',
   },
+  snapshotTransferEnds: {
+    name: 'Snapshot Transfer Ends',
+    section: '§5.1',
+    tla: null,
+    what: 'a follower that answers is left to finish the snapshot that it has begun to receive',
+  },
   lease: {
     name: 'Lease',
     section: '§6.4.1',

@@ -118,6 +118,22 @@ export const LATER_CHAPTERS: readonly Mutant[] = [
     ],
   },
   {
+    name: 'snapshot-begun-anew',
+    what: 'Whether a snapshot is being sent is read from the flag that each quorum check clears.',
+    knownFrom: 'dgraph-io/dgraph #9793',
+    file: 'src/raft/snapshot.ts',
+    replace: [
+      {
+        find: 'return role.progress.some(({ snapshot }) => {\n',
+        with: 'return role.progress.some(({ active, snapshot }) => {\n',
+      },
+      {
+        find: 'return snapshot !== null && nowUs - snapshot.heardUs < silentUs;',
+        with: 'return snapshot !== null && active && nowUs > -silentUs;',
+      },
+    ],
+  },
+  {
     name: 'lease-ignores-drift',
     what: 'A lease lasts a whole election timeout, as if all clocks ran alike.',
     knownFrom: '§6.4.1',

@@ -23,6 +23,7 @@ import { MemoryDisk } from '../../src/storage/memory.ts';
 import { type Storage, StorageError } from '../../src/storage/storage.ts';
 import { type Checksum, decode, encode, frameBytes } from '../../src/transport/codec.ts';
 import type { LinkSettings } from '../../src/transport/link.ts';
+import { SnapshotTransfers } from '../checker/snapshot-transfers.ts';
 import { Checker, CheckFailure, PROPERTIES } from '../checker.ts';
 import type { Fault } from '../faults.ts';
 import { nodeIds, type Schedule, serverIds } from '../schedule.ts';
@@ -58,6 +59,7 @@ export class Simulation {
   readonly tracer: Tracer;
   readonly #checksum: Checksum;
   readonly #checker: Checker;
+  readonly #transfers = new SnapshotTransfers();
   readonly #nemesis: Nemesis;
   /** Between nodes: by sender, then by receiver. */
   readonly #links = new Map<NodeId, Map<NodeId, Link>>();
@@ -287,6 +289,7 @@ export class Simulation {
     const before = this.#checker.roleOf(state.id);
     const commitBefore = this.#checker.committedIndex;
     this.#checker.stepped(effects, state);
+    this.#transfers.stepped(input, effects, state);
     this.#counts.stepped(effects);
     if (state.role !== before && state.role.kind === 'leader') {
       checkState(state);

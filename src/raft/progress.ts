@@ -6,7 +6,10 @@
  *     │ └──(entries are gone)──> snapshot ──(it is installed)
  *     └────────(one was refused)────┘
  */
-import type { Index, NodeId, Progress, Settings } from './types.ts';
+import type { Index, NodeId, Progress, Settings, SnapshotTransfer } from './types.ts';
+
+/** Chunks of a snapshot that may be under way to one follower. */
+export const CHUNKS_MAX = 8;
 
 /** §3.5: "it initializes all nextIndex values to the index just after the last one in its log". */
 export function createProgress(id: NodeId, lastLogIndex: Index): Progress {
@@ -63,6 +66,7 @@ export function onHeartbeat(progress: Progress): void {
 /** It has answered a message of this term that was sent at `sentUs`. RFC 6298, section 2. */
 export function onHeard(progress: Progress, sentUs: number, nowUs: number): void {
   progress.active = true;
+  if (progress.snapshot !== null) progress.snapshot.heardUs = nowUs;
   // What was overtaken says nothing new of lease or round trip.
   if (sentUs <= progress.heardSentUs) return;
   progress.heardSentUs = sentUs;
@@ -82,7 +86,50 @@ export function onEntriesGone(progress: Progress, index: Index, nowUs: number): 
   giveUpPipeline(progress);
   progress.state = 'snapshot';
   progress.nextIndex = index + 1;
-  progress.snapshot = { index, offset: 0, sentUs: nowUs };
+  progress.snapshot = {
+    index,
+    acknowledged: 0,
+    next: 0,
+    window: 1,
+    windowMax: CHUNKS_MAX,
+    sentUs: nowUs,
+    heardUs: nowUs,
+  };
+}
+
+/** Another chunk may be sent. */
+export function maySendChunk(transfer: SnapshotTransfer, chunkBytes: number): boolean {
+  return transfer.next < transfer.acknowledged + transfer.window * chunkBytes;
+}
+
+/** The chunk from `next` on has left. */
+export function onChunkSent(transfer: SnapshotTransfer, chunkBytes: number, nowUs: number): void {
+  transfer.next += chunkBytes;
+  transfer.sentUs = nowUs;
+}
+
+/**
+ * The follower has the bytes up to `offset`, as it answers to what was sent at `sentUs`. The window
+ * grows with each chunk that arrives, until answers are `slow` or a chunk was lost.
+ */
+export function onReceiving(
+  transfer: SnapshotTransfer,
+  offset: number,
+  sentUs: number,
+  slow: boolean,
+): void {
+  if (offset > transfer.acknowledged) {
+    transfer.acknowledged = offset;
+    transfer.next = Math.max(transfer.next, offset);
+    const wanted = slow ? transfer.window - 1 : transfer.window + 1;
+    transfer.window = Math.max(1, Math.min(wanted, transfer.windowMax));
+  }
+  // It had been sent all chunks by then: what it lacks was lost, or it began again.
+  if (sentUs <= transfer.sentUs || offset >= transfer.next) return;
+  transfer.acknowledged = offset;
+  transfer.next = offset;
+  transfer.window = Math.max(1, Math.floor(transfer.window / 2));
+  transfer.windowMax = transfer.window;
 }
 
 /** The follower holds everything up to `matchIndex`. True if that was news. */

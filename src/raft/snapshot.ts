@@ -4,7 +4,8 @@
  */
 import { type Context, saveCompaction, send } from './context.ts';
 import * as log from './log.ts';
-import { onEntriesGone } from './progress.ts';
+import { maySendChunk, onChunkSent, onEntriesGone, onReceiving } from './progress.ts';
+import { minimumElectionTimeoutUs } from './roles.ts';
 import type {
   Index,
   InstallSnapshot,
@@ -17,6 +18,9 @@ import type {
 
 /** Beyond so many times the bounds a snapshot is taken though the one before is being sent. */
 const PATIENCE = 4;
+/** A follower that is silent for so many of the longest election timeouts is taken for dead. */
+const SILENT_TIMEOUTS = 10;
+const US_PER_MS = 1000;
 const NO_BYTES = new Uint8Array(0);
 
 // ---- Taking -------------------------------------------------------------------------------------
@@ -30,7 +34,7 @@ export function takeSnapshotIfDue(context: Context): void {
     volatile.bytesSinceSnapshot / settings.snapshotBytes,
   );
   // The follower that is being sent the last one would have to begin again with the next.
-  if (due >= (isBeingSent(context.state) ? PATIENCE : 1)) takeSnapshot(context);
+  if (due >= (isBeingSent(context) ? PATIENCE : 1)) takeSnapshot(context);
 }
 
 export function takeSnapshot(context: Context): void {
@@ -47,9 +51,14 @@ function snapshotIndex({ persistent }: RaftState): Index {
   return persistent.snapshot?.index ?? 0;
 }
 
-function isBeingSent({ role }: RaftState): boolean {
+/** A dead follower does not count: it must not hold snapshots back for ever. */
+function isBeingSent({ nowUs, state }: Context): boolean {
+  const { role, settings } = state;
   if (role.kind !== 'leader') return false;
-  return role.progress.some(({ state, active }) => state === 'snapshot' && active);
+  const silentUs = SILENT_TIMEOUTS * settings.electionTimeoutMs[1] * US_PER_MS;
+  return role.progress.some(({ snapshot }) => {
+    return snapshot !== null && nowUs - snapshot.heardUs < silentUs;
+  });
 }
 
 /** What a snapshot of the state after entry `index` is of; the index lies in the log. */
@@ -107,14 +116,22 @@ export function beginSnapshot(context: Context, leader: LeaderRole, progress: Pr
   const { snapshot } = context.state.persistent;
   if (snapshot === null) throw new Error('entries are gone and there is no snapshot of them');
   onEntriesGone(progress, snapshot.index, context.nowUs);
-  sendChunk(context, leader, progress);
+  sendChunks(context, leader, progress);
 }
 
-function sendChunk(context: Context, leader: LeaderRole, progress: Progress): void {
-  if (progress.snapshot === null) return;
-  progress.snapshot.sentUs = context.nowUs;
-  const message = installSnapshot(context, leader, progress, progress.snapshot.offset);
-  if (message !== null) context.effects.push({ kind: 'sendChunk', message });
+/**
+ * As many chunks as the window allows. How long the snapshot is the host knows: of a chunk behind
+ * its end nothing comes.
+ */
+function sendChunks(context: Context, leader: LeaderRole, progress: Progress): void {
+  const { snapshot } = progress;
+  const { chunkBytes } = context.state.settings;
+  while (snapshot !== null && maySendChunk(snapshot, chunkBytes)) {
+    const message = installSnapshot(context, leader, progress, snapshot.next);
+    if (message === null) return;
+    context.effects.push({ kind: 'sendChunk', message });
+    onChunkSent(snapshot, chunkBytes, context.nowUs);
+  }
 }
 
 /**
@@ -127,7 +144,7 @@ export function askForProgress(context: Context, leader: LeaderRole, progress: P
     beginSnapshot(context, leader, progress);
     return;
   }
-  const message = installSnapshot(context, leader, progress, progress.snapshot?.offset ?? 0);
+  const message = installSnapshot(context, leader, progress, progress.snapshot?.next ?? 0);
   if (message !== null) send(context, message);
 }
 
@@ -154,7 +171,7 @@ function installSnapshot(
   };
 }
 
-/** The follower has come so far with its snapshot; the next chunk is on its way to it. */
+/** The follower has come so far with its snapshot; the next chunks follow. */
 export function handleReceiving(
   context: Context,
   leader: LeaderRole,
@@ -163,12 +180,14 @@ export function handleReceiving(
 ): void {
   const { snapshot } = progress;
   if (snapshot === null || snapshot.index !== message.index) return;
-  // It answers what was sent before the last chunk: of that chunk it says nothing.
-  if (message.sentUs < snapshot.sentUs) return;
-  if (snapshot.index === context.state.persistent.snapshot?.index) {
-    snapshot.offset = message.offset;
-    sendChunk(context, leader, progress);
-  } else beginSnapshot(context, leader, progress);
+  if (snapshot.index !== context.state.persistent.snapshot?.index) {
+    beginSnapshot(context, leader, progress);
+    return;
+  }
+  // Chunks must not stand before heartbeats for as long as a follower waits for one.
+  const slow = 2 * progress.roundTripUs > minimumElectionTimeoutUs(context.state);
+  onReceiving(snapshot, message.offset, message.sentUs, slow);
+  sendChunks(context, leader, progress);
 }
 
 // ---- Receiving ----------------------------------------------------------------------------------

@@ -395,8 +395,24 @@ export type Progress = {
   /** Smoothed round trip and its variation, as TCP's (RFC 6298); 0 while unknown. */
   roundTripUs: number;
   roundTripVariationUs: number;
-  /** In state `snapshot`: which one, where the last chunk sent begins, and when it was sent. */
-  snapshot: { readonly index: Index; offset: number; sentUs: number } | null;
+  /** In state `snapshot`: how far sending it has come. */
+  snapshot: SnapshotTransfer | null;
+};
+
+/** A snapshot on its way to a follower, in chunks of which several may be under way (§5.1). */
+export type SnapshotTransfer = {
+  readonly index: Index;
+  /** The follower has the bytes up to here. */
+  acknowledged: number;
+  /** The next chunk begins here; what lies between is under way. */
+  next: number;
+  /** Most chunks that may be under way now, and the most that it may grow to. */
+  window: number;
+  windowMax: number;
+  /** When the latest chunk was sent. */
+  sentUs: number;
+  /** When the follower last answered anything; at first when the transfer began. */
+  heardUs: number;
 };
 
 /** `from` is the follower that asked, `null` for this server's own. */

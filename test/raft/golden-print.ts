@@ -14,7 +14,10 @@ export function stateLines(state: RaftState): string[] {
 function progressLine(progress: Progress): string {
   const { id, state, matchIndex, nextIndex, inflight, snapshot } = progress;
   const head = `  ${id} ${state} match=${matchIndex} next=${nextIndex}`;
-  if (snapshot !== null) return `${head} snapshot=${snapshot.index} offset=${snapshot.offset}`;
+  if (snapshot !== null) {
+    const { acknowledged, index, next, window } = snapshot;
+    return `${head} snapshot=${index} acknowledged=${acknowledged} next=${next} window=${window}`;
+  }
   return `${head} inflight=[${inflight.map(({ lastIndex: last }) => last).join(' ')}]`;
 }
 

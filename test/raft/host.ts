@@ -191,6 +191,7 @@ function sendChunk(
   if (snapshot === null || snapshot.meta.index !== message.snapshot.index) return ' (gone)';
   const { offset } = message;
   const data = snapshot.bytes.slice(offset, offset + network.settings.chunkBytes);
+  if (data.length === 0) return ' (behind its end)';
   const done = offset + data.length >= snapshot.bytes.length;
   return ` ${data.length}B${send(network, server, { ...message, data, done }, 'term')}`;
 }

@@ -8,15 +8,19 @@ import test from 'ava';
 import fc from 'fast-check';
 import * as log from '../../src/raft/log.ts';
 import {
+  CHUNKS_MAX,
   createProgress,
   mayAppend,
+  maySendChunk,
+  onChunkSent,
   onEntriesGone,
   onHeard,
   onMatch,
+  onReceiving,
   onReject,
   onSent,
 } from '../../src/raft/progress.ts';
-import type { Entry, Log } from '../../src/raft/types.ts';
+import type { Entry, Log, SnapshotTransfer } from '../../src/raft/types.ts';
 import { encodeCommand, entriesOf, SETTINGS, simple } from './fixture.ts';
 
 const BEFORE = { index: 0, configuration: simple('n1') };
@@ -267,7 +271,11 @@ test('who is sent a snapshot is sent entries again when it has as much as that',
   const progress = createProgress('n2', 9);
   onMatch(progress, 3, 0);
   onEntriesGone(progress, 7, 0);
-  t.like(progress, { state: 'snapshot', nextIndex: 8, snapshot: { index: 7, offset: 0 } });
+  t.like(progress, {
+    state: 'snapshot',
+    nextIndex: 8,
+    snapshot: { index: 7, acknowledged: 0, next: 0 },
+  });
   t.false(mayAppend(progress, WINDOW));
   t.false(onReject(progress, 4, 3, progress.attempt), 'a refusal of what was sent before');
   t.true(onMatch(progress, 5, 0), 'an acknowledgement of what was sent before');
@@ -285,4 +293,75 @@ test('the round trip is smoothed, and what was overtaken says nothing of it', (t
   t.like(progress, { roundTripUs: 800, heardSentUs: 1_000 });
   onHeard(progress, 2_000, 3_600);
   t.like(progress, { roundTripUs: 900, roundTripVariationUs: 500, heardSentUs: 2_000 });
+});
+
+// ---- Chunks of a snapshot -----------------------------------------------------------------------
+
+/** Chunks of 10 bytes. */
+function transferAt(nowUs: number): SnapshotTransfer {
+  const progress = createProgress('n2', 5);
+  onEntriesGone(progress, 9, nowUs);
+  if (progress.snapshot === null) throw new Error('no transfer has begun');
+  return progress.snapshot;
+}
+
+function sendAll(transfer: SnapshotTransfer, nowUs: number): number {
+  let sent = 0;
+  for (; maySendChunk(transfer, 10); sent++) onChunkSent(transfer, 10, nowUs);
+  return sent;
+}
+
+test('the window of chunks grows with each that arrives, up to its bound', (t) => {
+  const transfer = transferAt(0);
+  const sent = [sendAll(transfer, 0)];
+  for (let chunk = 1; chunk <= 12; chunk++) {
+    onReceiving(transfer, chunk * 10, chunk - 1, false);
+    sent.push(sendAll(transfer, chunk));
+  }
+  t.deepEqual(sent, [1, 2, 2, 2, 2, 2, 2, 2, 1, 1, 1, 1, 1]);
+  t.is(transfer.next - transfer.acknowledged, 10 * CHUNKS_MAX);
+});
+
+test('answers that are slow make the window smaller, down to one chunk', (t) => {
+  const transfer = transferAt(0);
+  sendAll(transfer, 0);
+  for (const [offset, slow] of [
+    [10, false],
+    [20, false],
+    [30, true],
+    [40, true],
+    [50, true],
+  ] as const) {
+    onReceiving(transfer, offset, 0, slow);
+  }
+  t.is(transfer.window, 1);
+});
+
+test('a chunk is lost only if an answer to what was sent after all chunks lacks it', (t) => {
+  const transfer = transferAt(0);
+  sendAll(transfer, 0);
+  for (const offset of [10, 20, 30]) onReceiving(transfer, offset, 0, false);
+  sendAll(transfer, 5);
+  t.like(transfer, { acknowledged: 30, next: 70, window: 4 });
+  onReceiving(transfer, 30, 5, false);
+  t.is(transfer.next, 70, 'an answer to the last chunk itself: the others are on their way');
+  onReceiving(transfer, 40, 6, false);
+  t.like(transfer, { acknowledged: 40, next: 40, window: 2, windowMax: 2 });
+});
+
+test('a follower that has lost what it had is sent all of it again', (t) => {
+  const transfer = transferAt(0);
+  sendAll(transfer, 0);
+  onReceiving(transfer, 10, 0, false);
+  sendAll(transfer, 1);
+  onReceiving(transfer, 0, 2, false);
+  t.like(transfer, { acknowledged: 0, next: 0 });
+});
+
+test('a chunk that comes late is not taken for news', (t) => {
+  const transfer = transferAt(0);
+  sendAll(transfer, 0);
+  onReceiving(transfer, 20, 0, false);
+  onReceiving(transfer, 10, 0, false);
+  t.like(transfer, { acknowledged: 20, next: 20 });
 });

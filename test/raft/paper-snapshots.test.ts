@@ -138,7 +138,9 @@ test('who starts from a snapshot goes by its configuration, and knows it committ
 
 /** A leader whose log begins behind entry 3, with n3 known to hold nothing of it. */
 function compactedLeader(): { leader: RaftState; nowUs: number } {
-  const { leader, nowUs } = settledLeader({ settings: { keptEntries: 0, checkQuorum: false } });
+  const { leader, nowUs } = settledLeader({
+    settings: { keptEntries: 0, checkQuorum: false, chunkBytes: 7 },
+  });
   propose(leader, 'a', nowUs);
   propose(leader, 'b', nowUs);
   persistAll(leader, nowUs);
@@ -164,18 +166,21 @@ test('a follower that needs an entry that is gone is sent the snapshot', (t) => 
   t.like(sending?.message, { to: 'n3', offset: 0, snapshot: { index: 3 } });
 });
 
-test('the next chunk follows when the last one is acknowledged; heartbeats only ask', (t) => {
+test('the next chunks follow when one is acknowledged; heartbeats only ask', (t) => {
   const { leader, nowUs } = compactedLeader();
   refused(leader, nowUs);
   const term = leader.persistent.currentTerm;
   const kind = 'InstallSnapshotResponse';
   const came = { kind, term, index: 3, readRound: 0, status: 'receiving', offset: 7 } as const;
-  const [next] = receive(leader, 'n3', { ...came, sentUs: nowUs }, nowUs + 1);
-  t.like(next, { kind: 'sendChunk', message: { offset: 7 } });
+  const next = receive(leader, 'n3', { ...came, sentUs: nowUs }, nowUs + 1);
+  t.like(next, [
+    { kind: 'sendChunk', message: { offset: 7 } },
+    { kind: 'sendChunk', message: { offset: 14 } },
+  ]);
   t.deepEqual(receive(leader, 'n3', { ...came, sentUs: nowUs }, nowUs + 2), [], 'a late copy');
   const heartbeat = step(leader, { kind: 'timer', nowUs: nowUs + 60_000 });
   const [question] = sentOf(heartbeat, 'InstallSnapshot');
-  t.like(question, { to: 'n3', offset: 7, done: false });
+  t.like(question, { to: 'n3', offset: 21, done: false });
   t.is(question?.data.byteLength, 0);
 });
 
