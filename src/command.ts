@@ -257,6 +257,24 @@ export class OperationReader {
   }
 }
 
+/** Can the state machine execute it? What it is made of must be whole records of known kinds. */
+export function isBatch(batch: Uint8Array): boolean {
+  const view = new DataView(batch.buffer, batch.byteOffset, batch.byteLength);
+  let at = 0;
+  while (at < batch.byteLength) {
+    if (at + OPERATION_HEADER_BYTES > batch.byteLength) return false;
+    if (view.getUint8(at) >= COMMAND_KINDS.length) return false;
+    const clientId = view.getFloat64(at + 4, true);
+    if (!Number.isSafeInteger(clientId) || clientId < 0) return false;
+    at +=
+      OPERATION_HEADER_BYTES +
+      view.getUint16(at + 2, true) +
+      view.getUint32(at + 20, true) +
+      view.getUint32(at + 24, true);
+  }
+  return at === batch.byteLength;
+}
+
 /** Walks the results of a batch, as OperationReader does its operations. */
 export class ResultReader {
   #bytes: Uint8Array;

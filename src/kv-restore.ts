@@ -40,7 +40,7 @@ export class KvRestore implements SnapshotSink {
   #executed = 0;
   #answers = 0;
   #lastAnswer: Result | null = null;
-  #part: 'head' | 'sessions' | 'keys' | 'over' | 'adopted' | 'malformed' = 'head';
+  #part: 'head' | 'sessions' | 'keys' | 'over' | 'ended' | 'malformed' = 'head';
   /** What has come and is not read yet: less than a record, between calls. */
   #bytes = new Uint8Array(FIRST_BUFFER_BYTES);
   #view = new DataView(this.#bytes.buffer);
@@ -70,11 +70,16 @@ export class KvRestore implements SnapshotSink {
     this.#length -= at;
   }
 
-  finish(): void {
+  end(): void {
     if (this.#part !== 'over') throw malformed('end', 'all of it written', this.#part);
-    this.#part = 'adopted';
+    this.#part = 'ended';
     const contents = [...this.#contents.values()].sort((a, b) => a.lastUse - b.lastUse);
     for (const content of contents) this.#sessions.restore(content);
+  }
+
+  adopt(): void {
+    if (this.#part !== 'ended') throw new Error('a snapshot is adopted after its end, and once');
+    this.#part = 'over';
     this.#adopt({ table: this.#table, sessions: this.#sessions, executed: this.#executed });
   }
 
@@ -95,7 +100,7 @@ export class KvRestore implements SnapshotSink {
     const available = this.#length - at;
     if (available === 0) return 0;
     if (this.#part === 'head') return HEAD_BYTES;
-    if (this.#part === 'over' || this.#part === 'adopted') {
+    if (this.#part === 'over' || this.#part === 'ended') {
       throw malformed('end', 'nothing behind its end record', `${available} bytes more`);
     }
     const tag = this.#bytes[at];

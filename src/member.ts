@@ -17,7 +17,8 @@ import {
 import { Node } from './node.ts';
 import { lastIndex } from './raft/log.ts';
 import { fork } from './raft/random.ts';
-import type { RaftState } from './raft/types.ts';
+import type { NodeId, RaftState } from './raft/types.ts';
+import type { Flaw } from './raft/validation.ts';
 import type { SqliteStorage } from './storage/sqlite.ts';
 import type { PeerIdentity, Purpose, Refusal } from './transport/handshake.ts';
 import type { Transport } from './transport/transport.ts';
@@ -30,6 +31,8 @@ export type MemberHost = {
   readonly seed: number;
   /** After every step. */
   observe(state: RaftState): void;
+  /** What a peer sent was dropped: no correct server sends it. */
+  onFlaw(from: NodeId, flaw: Flaw): void;
   onFailure(error: Error): void;
 };
 
@@ -155,7 +158,7 @@ export class Member {
   }
 
   #createNode(): Node {
-    const { config, transport, turns, seed, observe, onFailure } = this.#host;
+    const { config, transport, turns, seed, observe, onFlaw, onFailure } = this.#host;
     const { name, configuration } = this.#record;
     const rng = fork(seed, `node ${name} ${this.#lives++}`);
     const { settings, batchCommands } = config;
@@ -168,6 +171,7 @@ export class Member {
         stateMachine: this.#kv,
         later: turns.later,
         observe: (_input, _effects, state) => observe(state),
+        onFlaw,
         onFailure,
       },
     );

@@ -4,7 +4,7 @@
  * turns with `flush`. No promise and no clock of its own: the simulator runs this very file.
  */
 import { type Part as ClientPart, grouped, joined } from './batching.ts';
-import { OperationReader, type RecordWriter, type Status } from './command.ts';
+import { isBatch, OperationReader, type RecordWriter, type Status } from './command.ts';
 import { PersistQueue } from './persist-queue.ts';
 import { latestConfiguration } from './raft/log.ts';
 import { create, nextDeadlineUs, step } from './raft/raft.ts';
@@ -26,6 +26,7 @@ import {
   type Term,
   unreachable,
 } from './raft/types.ts';
+import { type Flaw, flawOf } from './raft/validation.ts';
 import { type SnapshotState, Snapshots } from './snapshots.ts';
 import type { Storage } from './storage/storage.ts';
 import type { Transport } from './transport/transport.ts';
@@ -76,6 +77,8 @@ export type Host = {
   later(then: () => void): void;
   /** The single tap for traces, metrics and checks; called after every step. */
   readonly observe?: (input: Input, effects: readonly Effect[], state: RaftState) => void;
+  /** A message, or the snapshot that came in some, was dropped: no correct server sends it. */
+  readonly onFlaw: (from: NodeId, flaw: Flaw) => void;
   /** The node has stopped for good: its disk failed it, or it broke an invariant. */
   readonly onFailure: (error: Error) => void;
 };
@@ -122,8 +125,6 @@ export class Node {
   readonly #changes = new Map<number, (answer: Answer) => void>();
 
   readonly #snapshots: Snapshots;
-  /** Entries that came while the state machine was put into a snapshot's state. */
-  #applyLater: Entry[] = [];
   readonly #queue: PersistQueue;
 
   constructor(options: NodeOptions, host: Host) {
@@ -138,6 +139,11 @@ export class Node {
       saved: (index) => this.#enqueue({ kind: 'snapshotSaved', nowUs: this.#nowUs(), index }),
       received: (snapshot) => {
         this.#enqueue({ kind: 'snapshotReceived', nowUs: this.#nowUs(), snapshot });
+      },
+      refused: (snapshot) => {
+        const { receiving } = this.state.volatile;
+        if (receiving !== null) host.onFlaw(receiving.from, 'snapshot');
+        this.#enqueue({ kind: 'snapshotRefused', nowUs: this.#nowUs(), snapshot });
       },
       failed: (error) => this.#fail(error),
     });
@@ -183,8 +189,11 @@ export class Node {
 
   receive(message: Message): void {
     // It is for who had this address before, and lost its disk (identity.ts).
-    if (message.to !== this.options.id) return;
-    this.#enqueue({ kind: 'message', nowUs: this.#nowUs(), message });
+    if (message.to !== this.options.id || this.#state === null) return;
+    const nowUs = this.#nowUs();
+    const flaw = flawOf(this.#state, nowUs, message) ?? flawOfCommands(message);
+    if (flaw === null) this.#enqueue({ kind: 'message', nowUs, message });
+    else this.#host.onFlaw(message.from, flaw);
   }
 
   /**
@@ -361,7 +370,8 @@ export class Node {
         });
         break;
       case 'install':
-        this.#install(effect.snapshot.index);
+        this.#snapshots.install();
+        this.#applied(effect.snapshot.index);
         break;
       default:
         unreachable(effect);
@@ -432,10 +442,6 @@ export class Node {
   }
 
   #apply(entries: readonly Entry[]): void {
-    if (this.#snapshots.restoring) {
-      for (const entry of entries) this.#applyLater.push(entry);
-      return;
-    }
     for (const entry of entries) this.#applyEntry(entry);
     const last = entries[entries.length - 1];
     if (last !== undefined) this.#applied(last.index);
@@ -475,18 +481,6 @@ export class Node {
       const entries = (this.#appliedIndex - from) / settings.snapshotEntries;
       const bytes = this.state.volatile.bytesSinceSnapshot - bytesSinceSnapshot;
       return Math.max(entries, bytes / settings.snapshotBytes);
-    });
-  }
-
-  /** Puts the state machine into the state of the snapshot received; the core has moved on. */
-  #install(index: Index): void {
-    this.#snapshots.restore(index, () => {
-      this.#guard(() => {
-        this.#applied(index);
-        const entries = this.#applyLater;
-        this.#applyLater = [];
-        this.#apply(entries);
-      });
     });
   }
 
@@ -541,4 +535,13 @@ export class Node {
 
 function asError(thrown: unknown): Error {
   return thrown instanceof Error ? thrown : new Error(String(thrown));
+}
+
+/** What stands in a log every server must be able to execute. O(commands). */
+function flawOfCommands(message: Message): Flaw | null {
+  if (message.kind !== 'AppendEntries') return null;
+  const sound = message.entries.every(
+    (entry) => entry.kind !== 'command' || isBatch(entry.command),
+  );
+  return sound ? null : 'command';
 }

@@ -95,6 +95,12 @@ export function gaugesOf(
     raft_messages_dropped_total: total(({ messagesDropped }) => messagesDropped),
     raft_bytes_sent_total: total(({ bytesSent }) => bytesSent),
     raft_frames_damaged_total: peers.damaged,
+    ...Object.fromEntries(
+      [...peers.flaws].map(([flaw, count]) => [
+        `raft_messages_refused_total{reason="${flaw}"}`,
+        count,
+      ]),
+    ),
     kv_keys: member.keys,
     kv_sessions: member.sessions,
     requests_waiting: requestsWaiting,

@@ -257,6 +257,7 @@ class ServerProcess implements Server, Service {
       turns: this.#turns,
       seed: Number.parseInt(randomHex(32), 16),
       observe: (state) => this.#observe(state),
+      onFlaw: (from, flaw) => this.#peers.flawed(from, flaw),
       onFailure: (error) => this.#fail(error),
     };
   }

@@ -18,15 +18,14 @@ export interface SnapshotSource {
   cancel(): void;
 }
 
-/** Takes a snapshot's bytes, cut anywhere; nothing has changed before `finish`. */
+/** Takes a snapshot's bytes, cut anywhere; nothing has changed before `adopt`. */
 export interface SnapshotSink {
   /** Throws RangeError if these bytes cannot be what follows. */
   write(chunk: Uint8Array): void;
-  /**
-   * Puts the state machine into the state of the snapshot. Throws RangeError if the snapshot is not
-   * complete.
-   */
-  finish(): void;
+  /** These were all. Throws RangeError if the snapshot is not complete. */
+  end(): void;
+  /** Puts the state machine into the state of the snapshot, after `end`. */
+  adopt(): void;
 }
 
 /** A state machine's part. */
@@ -44,6 +43,8 @@ export type Surroundings = {
 export type Reports = {
   saved(index: Index): void;
   received(snapshot: SnapshotMeta): void;
+  /** What is being received is no snapshot that the state machine can be put into. */
+  refused(snapshot: SnapshotMeta): void;
   failed(error: Error): void;
 };
 
@@ -62,9 +63,13 @@ type Taking = {
 
 type ReceiveChunk = Extract<Effect, { kind: 'receiveChunk' }>;
 
-/** Chunks wait for the disk in order; a new snapshot takes the place of an incomplete one. */
+/**
+ * Chunks wait for the disk in order; a new snapshot takes the place of an incomplete one. Before it
+ * counts, the state machine has read all of it: what is durable can be restored.
+ */
 type Receiving = {
   readonly snapshot: SnapshotMeta;
+  readonly sink: SnapshotSink;
   readonly writer: SnapshotWriter;
   readonly chunks: ReceiveChunk[];
 };
@@ -77,10 +82,9 @@ export class Snapshots {
   /** A chunk is on its way to the disk. */
   #writing = false;
   /** One has been received, and the core has yet to say what becomes of it. */
-  #reported = false;
-  /** Chunks of the next snapshot, while the last one is being completed or installed. */
+  #reported: SnapshotSink | null = null;
+  /** Chunks of the next snapshot, while the last one is being completed. */
   #next: ReceiveChunk[] = [];
-  #restoring = false;
   /** Chunks that are being read for a follower: a slow disk is not asked for one twice. */
   readonly #reading = new Set<string>();
   #stopped = false;
@@ -88,11 +92,6 @@ export class Snapshots {
   constructor(host: Surroundings, reports: Reports) {
     this.#host = host;
     this.#reports = reports;
-  }
-
-  /** The state machine is between two states. */
-  get restoring(): boolean {
-    return this.#restoring;
   }
 
   /** One of the own state is being taken. */
@@ -168,7 +167,7 @@ export class Snapshots {
   receive(chunk: ReceiveChunk): void {
     const receiving = this.#receiving;
     const completing = receiving?.chunks.some(({ done }) => done) === true;
-    if (completing || this.#reported || this.#restoring || this.#next.length > 0) {
+    if (completing || this.#reported !== null || this.#next.length > 0) {
       // A later beginning replaces an earlier one.
       if (chunk.offset === 0) this.#next = [];
       this.#next.push(chunk);
@@ -182,13 +181,22 @@ export class Snapshots {
   #begin(snapshot: SnapshotMeta): void {
     this.#receiving?.writer.cancel();
     this.#writing = false;
-    this.#receiving = { snapshot, writer: this.#host.storage.writeSnapshot(snapshot), chunks: [] };
+    const { stateMachine, storage } = this.#host;
+    const sink = stateMachine.restore();
+    this.#receiving = { snapshot, sink, writer: storage.writeSnapshot(snapshot), chunks: [] };
   }
 
   #writeChunk(): void {
     const receiving = this.#receiving;
     const chunk = receiving?.chunks[0];
     if (receiving === null || chunk === undefined || this.#writing) return;
+    if (!isSound(receiving.sink, chunk)) {
+      receiving.writer.cancel();
+      this.#receiving = null;
+      this.#reports.refused(receiving.snapshot);
+      this.#receiveNext();
+      return;
+    }
     this.#writing = true;
     receiving.writer.write(chunk.data, (error) => {
       if (this.#isOver(error) || this.#receiving !== receiving) return;
@@ -207,7 +215,7 @@ export class Snapshots {
       if (this.#isOver(error)) return;
       this.#receiving = null;
       this.#writing = false;
-      this.#reported = true;
+      this.#reported = receiving.sink;
       this.#reports.received(receiving.snapshot);
     });
   }
@@ -217,29 +225,32 @@ export class Snapshots {
    * one's place on the disk, there would be nothing to install.
    */
   goOn(): void {
-    this.#reported = false;
+    this.#reported = null;
     this.#receiveNext();
+  }
+
+  /** Puts the state machine into the state of the snapshot received, before `goOn`. */
+  install(): void {
+    if (this.#reported === null) throw new Error('no snapshot was received');
+    this.#giveUpTaking();
+    this.#reported.adopt();
   }
 
   #receiveNext(): void {
     const chunks = this.#next;
-    if (this.#reported || this.#restoring || chunks.length === 0) return;
+    if (this.#reported !== null || chunks.length === 0) return;
     this.#next = [];
     for (const chunk of chunks) this.receive(chunk);
   }
 
   // ---- Restoring --------------------------------------------------------------------------------
 
-  /** Puts the state machine into the state of the latest snapshot, which is of entry `index`. */
+  /**
+   * At the start: puts the state machine into the state of the latest snapshot, which is of entry
+   * `index`.
+   */
   restore(index: Index, done: () => void): void {
-    this.#giveUpTaking();
-    this.#restoring = true;
-    const sink = this.#host.stateMachine.restore();
-    this.#restoreFrom(index, 0, sink, () => {
-      this.#restoring = false;
-      done();
-      this.#receiveNext();
-    });
+    this.#restoreFrom(index, 0, this.#host.stateMachine.restore(), done);
   }
 
   #restoreFrom(index: Index, offset: number, sink: SnapshotSink, done: () => void): void {
@@ -251,7 +262,10 @@ export class Snapshots {
       }
       try {
         sink.write(chunk.data);
-        if (chunk.last) sink.finish();
+        if (chunk.last) {
+          sink.end();
+          sink.adopt();
+        }
       } catch (failure) {
         this.#reports.failed(failure instanceof Error ? failure : new Error(String(failure)));
         return;
@@ -265,5 +279,16 @@ export class Snapshots {
     if (this.#stopped) return true;
     if (error !== null) this.#reports.failed(error);
     return error !== null;
+  }
+}
+
+function isSound(sink: SnapshotSink, { data, done }: ReceiveChunk): boolean {
+  try {
+    sink.write(data);
+    if (done) sink.end();
+    return true;
+  } catch (error) {
+    if (error instanceof RangeError) return false;
+    throw error;
   }
 }

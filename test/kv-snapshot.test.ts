@@ -70,7 +70,8 @@ function restore(kv: Kv, snapshot: Uint8Array, chunkBytes = snapshot.byteLength)
   for (let at = 0; at < snapshot.byteLength; at += chunkBytes) {
     sink.write(snapshot.subarray(at, at + chunkBytes));
   }
-  sink.finish();
+  sink.end();
+  sink.adopt();
   return kv;
 }
 
@@ -238,9 +239,10 @@ test('nothing changes before the end, and then all of it at once', (t) => {
   const sink = to.restore();
   sink.write(snapshotOf(from));
   t.deepEqual([to.digest(), to.counters.executed], [digest, 2]);
-  sink.finish();
+  sink.end();
+  sink.adopt();
   t.deepEqual([to.digest(), to.counters.executed, to.size], [from.digest(), 2, 1]);
-  t.throws(() => sink.finish(), { instanceOf: RangeError });
+  t.throws(() => sink.adopt(), { instanceOf: Error });
 });
 
 test('a snapshot under way goes on with the state it began with when another is restored', (t) => {
@@ -326,7 +328,8 @@ test('what stands where it cannot is refused, with what was expected and what ca
       () => {
         sink.write(snapshot);
         sink.write(padding);
-        sink.finish();
+        sink.end();
+        sink.adopt();
       },
       { instanceOf: RangeError },
       what,
@@ -334,7 +337,7 @@ test('what stands where it cannot is refused, with what was expected and what ca
     t.regex(error?.message ?? '', message, what);
     // Once malformed, always malformed.
     t.throws(() => sink.write(small()), { instanceOf: RangeError }, what);
-    t.throws(() => sink.finish(), { instanceOf: RangeError }, what);
+    t.throws(() => sink.end(), { instanceOf: RangeError }, what);
     t.is(kv.digest(), digest, what);
   }
 });

@@ -71,7 +71,8 @@ test('a snapshot is of the moment it was asked for, whatever is executed meanwhi
   const restored = new Kv();
   const sink = restored.restore();
   sink.write(rig.snapshotBytes);
-  sink.finish();
+  sink.end();
+  sink.adopt();
   t.is(restored.digest(), digest);
   t.not(kv.digest(), digest);
 });
@@ -209,7 +210,7 @@ test('a follower whose entries are gone is sent the snapshot, chunk by chunk', (
   rig.receive('n3', { kind, term, success: false, sentUs: rig.nowUs, ...probe });
   const sent: Uint8Array[] = [];
   for (;;) {
-    const message = rig.sentOf('InstallSnapshot').at(-1);
+    const message = rig.sentOf('InstallSnapshot')[sent.length];
     if (message === undefined) throw new Error('no chunk was sent');
     t.true(message.data.byteLength <= 64);
     sent.push(message.data);
@@ -217,10 +218,12 @@ test('a follower whose entries are gone is sent the snapshot, chunk by chunk', (
     const offset = message.offset + message.data.byteLength;
     const { index } = message.snapshot;
     const answer = { index, offset, status: 'receiving', readRound: 0 } as const;
+    const { sentUs } = message;
     rig.nowUs += 1000;
-    rig.receive('n3', { kind: 'InstallSnapshotResponse', term, sentUs: rig.nowUs, ...answer });
+    rig.receive('n3', { kind: 'InstallSnapshotResponse', term, sentUs, ...answer });
   }
   t.true(sent.length > 2);
+  t.is(rig.sentOf('InstallSnapshot').length, sent.length, 'nothing behind its end');
   t.deepEqual(Buffer.concat(sent), Buffer.from(rig.snapshotBytes));
 });
 

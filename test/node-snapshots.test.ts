@@ -46,7 +46,8 @@ function restored({ disk }: LateServer): Kv {
   const kv = new Kv();
   const sink = kv.restore();
   sink.write(disk.snapshotData);
-  sink.finish();
+  sink.end();
+  sink.adopt();
   return kv;
 }
 
@@ -334,10 +335,10 @@ test('chunks of the next snapshot wait until the last one is in place', (t) => {
   install(server, later, { from: 'n3', term: 2 });
   settle(server, ['persist']);
   t.deepEqual(callsOf(server), ['write'], 'of the first one');
-  settle(server, ['write', 'finish', 'persist']);
-  t.deepEqual(callsOf(server), ['read'], 'the first one is put in place');
+  settle(server, ['write', 'persist']);
+  t.deepEqual(callsOf(server), ['finish'], 'of the first one');
+  answer(server, 'finish');
   t.is(server.disk.snapshot?.index, 5);
-  answer(server, 'read');
   t.is(server.raft?.volatile.lastApplied, 5);
   settle(server);
   t.is(server.raft?.volatile.lastApplied, 9);
@@ -345,17 +346,17 @@ test('chunks of the next snapshot wait until the last one is in place', (t) => {
   t.deepEqual(server.storage.violations, []);
 });
 
-test('of snapshots that follow each other while one is put in place, the last one counts', (t) => {
+test('of snapshots that follow each other while one is completed, the last one counts', (t) => {
   const server = started({ settings: SOON });
   install(server, snapshotOf(10, 5, 1));
-  settle(server, ['write', 'finish', 'persist']);
-  t.deepEqual(callsOf(server), ['read']);
+  settle(server, ['write', 'persist']);
+  t.deepEqual(callsOf(server), ['finish']);
   const half = snapshotOf(20, 7, 1);
   receive(server, 'n3', { ...chunkOf(half.meta, 0, half.bytes.subarray(0, 50), false), term: 2 });
   const whole = snapshotOf(30, 9, 1);
   install(server, whole, { from: 'n2', term: 3 });
-  settle(server, ['write', 'finish', 'persist']);
-  t.deepEqual(callsOf(server), ['read'], 'its place on the disk is not taken meanwhile');
+  settle(server, ['write', 'persist']);
+  t.deepEqual(callsOf(server), ['finish'], 'its place on the disk is not taken meanwhile');
   settle(server);
   t.is(server.raft?.volatile.lastApplied, 9);
   t.is(server.kv.digest(), whole.kv.digest());
@@ -392,26 +393,48 @@ test('one that was received is installed before the next takes its place on the 
   t.is(server.kv.digest(), later.kv.digest());
 });
 
-// ---- Putting in place ---------------------------------------------------------------------------
+// ---- Installing ---------------------------------------------------------------------------------
 
-test('entries that come while the state is replaced are executed after it, in order', (t) => {
-  const server = started({ settings: SOON, readLength: () => 100 });
+test('until a snapshot is durable nothing changes, then all of it at once', (t) => {
+  const server = started({ settings: SOON });
   append(server, 1, 2);
   settle(server);
   const { kv, ...snapshot } = snapshotOf(30, 9, 1);
-  install(server, snapshot);
-  settle(server, ['write', 'finish', 'persist']);
-  t.deepEqual(callsOf(server), ['read']);
   const before = server.kv.digest();
-  append(server, 10, 11);
-  answer(server, 'read');
-  append(server, 12, 12);
-  settle(server, ['persist']);
-  t.is(server.kv.digest(), before, 'half of a snapshot is nothing');
+  install(server, snapshot);
+  settle(server, ['write', 'persist']);
+  t.deepEqual(callsOf(server), ['finish']);
+  t.is(server.kv.digest(), before, 'it has been read, and does not count yet');
   t.is(server.raft?.volatile.lastApplied, 2);
+  answer(server, 'finish');
+  t.is(server.raft?.volatile.lastApplied, 9);
+  t.is(server.kv.digest(), kv.digest());
+  append(server, 10, 12);
   settle(server);
   t.is(server.raft?.volatile.lastApplied, 12);
   t.is(server.kv.digest(), appended(kv, 10, 12).digest());
+});
+
+test('a snapshot that cannot be restored is never durable, and its sender begins again', (t) => {
+  const { bytes, meta } = snapshotOf(30, 9, 1);
+  const wrong = bytes.slice();
+  wrong[wrong.byteLength - 20] = 0xff;
+  const forged = [new Uint8Array(0), bytes.slice(0, 8), bytes.slice(0, -1), wrong];
+  for (const data of forged) {
+    const server = started({ settings: SOON });
+    append(server, 1, 2);
+    settle(server);
+    const digest = server.kv.digest();
+    receive(server, 'n2', { ...chunkOf(meta, 0, data, true), term: 1 });
+    settle(server);
+    t.is(server.disk.snapshot, null);
+    t.is(server.kv.digest(), digest);
+    t.deepEqual(server.failures, []);
+    t.deepEqual(server.flaws, ['n2 snapshot']);
+    install(server, { bytes, meta });
+    settle(server);
+    t.is(server.disk.snapshot?.index, 9, 'a sound one is taken afterwards');
+  }
 });
 
 test('reads wait for the snapshot that brings them what they wait for', (t) => {
@@ -430,9 +453,11 @@ test('reads wait for the snapshot that brings them what they wait for', (t) => {
   const soon = ask(1, 9, '1/30');
   const late = ask(2, 10, '90/10');
   install(server, snapshotOf(30, 9, 1));
-  settle(server, ['write', 'finish', 'persist']);
-  append(server, 10, 10);
+  settle(server, ['write', 'persist']);
   t.deepEqual([statuses(soon), statuses(late)], [[], []]);
+  settle(server);
+  t.deepEqual([statuses(soon), statuses(late)], [['ok'], []]);
+  append(server, 10, 10);
   settle(server);
   t.is(textOf(soon.deliveries[0]?.[0]?.value ?? null), 'value 30');
   t.is(textOf(late.deliveries[0]?.[0]?.value ?? null), 'value 10');
@@ -458,9 +483,8 @@ test('a state machine that throws behind a snapshot stops the node, not its stor
     }),
   });
   install(server, snapshotOf(3, 9, 1));
-  settle(server, ['write', 'finish', 'persist']);
-  append(server, 10, 10);
-  t.notThrows(() => answer(server, 'read'));
+  settle(server);
+  t.notThrows(() => append(server, 10, 10));
   t.deepEqual(
     server.failures.map(({ message }) => message),
     ['broken'],
@@ -518,13 +542,6 @@ function scenes(): Record<string, Scene> {
       play: (server) => {
         install(server, snapshotOf(3, 9, 2), { term: 2 });
         settle(server, ['persist', 'write']);
-      },
-    },
-    'a snapshot that is put in place': {
-      kind: 'read',
-      play: (server) => {
-        install(server, snapshotOf(3, 9, 2), { term: 2 });
-        settle(server, ['persist', 'write', 'finish']);
       },
     },
     'a chunk for a follower': {

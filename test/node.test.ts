@@ -505,7 +505,7 @@ test('a node starts from what its disk holds', (t) => {
     kind: 'RequestVote',
     term: 7,
     lastLogIndex: 9,
-    lastLogTerm: 7,
+    lastLogTerm: 6,
     leadershipTransfer: false,
   } as const;
   rig.receive('n2', asks);

@@ -41,6 +41,7 @@ const CHAPTERS: Readonly<Record<string, readonly string[]>> = {
   transfer: BELOW_ELECTION,
   membership: BELOW_MEMBERSHIP,
   invariants: ['types', 'log', 'describe'],
+  validation: ['types', 'log'],
   raft: [...BELOW_MEMBERSHIP, 'membership', 'invariants'],
 };
 
@@ -103,6 +104,7 @@ const MAY_IMPORT: readonly (readonly [of: Place, may: readonly Place[]])[] = [
       `${RAFT}types.ts`,
       `${RAFT}identity.ts`,
       `${RAFT}random.ts`,
+      `${RAFT}validation.ts`,
       ...OUTSIDE,
     ],
   ],

@@ -158,6 +158,12 @@ export const PROPERTIES = {
     tla: null,
     what: 'a healed majority elects one leader, agrees on its log and serves, within the bound',
   },
+  soundMessages: {
+    name: 'Sound Messages',
+    section: '§3.5, §3.6',
+    tla: null,
+    what: 'no server sends what a correct one cannot, and another therefore drops',
+  },
   boundedWork: {
     name: 'Bounded Work',
     section: '',

@@ -15,6 +15,7 @@ import type {
   RaftState,
   Settings,
 } from '../../src/raft/types.ts';
+import type { Flaw } from '../../src/raft/validation.ts';
 import {
   type CrashFate,
   type Medium,
@@ -45,6 +46,8 @@ export type Surroundings = {
   storage(member: Member, storage: Storage): Storage;
   started(member: Member): void;
   stepped(member: Member, input: Input, effects: readonly Effect[], state: RaftState): void;
+  /** The node dropped what no correct server sends. */
+  flawed(member: Member, from: NodeId, flaw: Flaw): void;
   /** The node has stopped by itself. */
   failed(member: Member, error: Error): void;
 };
@@ -162,6 +165,7 @@ export class Member {
         observe: (input, effects, state) => {
           this.#surroundings.stepped(this, input, effects, state);
         },
+        onFlaw: (from, flaw) => this.#surroundings.flawed(this, from, flaw),
         onFailure: (error) => this.#surroundings.failed(this, error),
       },
     );

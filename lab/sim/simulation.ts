@@ -19,6 +19,7 @@ import type {
   RaftState,
   Settings,
 } from '../../src/raft/types.ts';
+import type { Flaw } from '../../src/raft/validation.ts';
 import { MemoryDisk } from '../../src/storage/memory.ts';
 import { type Storage, StorageError } from '../../src/storage/storage.ts';
 import { type Checksum, decode, encode, frameBytes } from '../../src/transport/codec.ts';
@@ -297,6 +298,12 @@ export class Simulation {
       this.#nemesis.elected();
     }
     if (this.#checker.committedIndex > commitBefore || hasApply(effects)) this.#nemesis.committed();
+  }
+
+  /** A subclass whose disks lie does not ask what servers that were lied to send. */
+  flawed(member: Member, from: NodeId, flaw: Flaw): void {
+    const what = `${member.id} drops what ${from} sent, which no correct server does (${flaw})`;
+    this.#fail(new CheckFailure(PROPERTIES.soundMessages, what));
   }
 
   failed(member: Member, error: Error): void {

@@ -96,6 +96,11 @@ class NodeThread {
           this.#turns.flushSoon();
           this.#observe(state);
         },
+        // All of them are ours: it is a fault of this program, and the trial is to end by it.
+        onFlaw: (from, flaw) => {
+          const what = `drops what ${from} sent, which no correct server does (${flaw})`;
+          this.#report({ kind: 'failure', message: `${name}: ${what}` });
+        },
         onFailure: (error) => {
           this.#report({ kind: 'failure', message: `${name}: ${error.message}` });
         },

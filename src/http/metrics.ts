@@ -48,16 +48,23 @@ export class Metrics {
     return this.#registry.metrics();
   }
 
-  #create(name: string): (value: number) => void {
-    const description = { name, help: name.replaceAll('_', ' '), registers: [this.#registry] };
+  /** A name may end in one label, as `what_total{reason="why"}`. */
+  #create(labelled: string): (value: number) => void {
+    const [, name = labelled, label, text = ''] = /^(\w+)\{(\w+)="(.*)"\}$/.exec(labelled) ?? [];
+    const labelNames = label === undefined ? [] : [label];
+    const labels = label === undefined ? {} : { [label]: text };
+    const help = name.replaceAll('_', ' ');
+    const description = { name, help, labelNames, registers: [this.#registry] };
+    const present = this.#registry.getSingleMetric(name);
     if (!name.endsWith('_total')) {
-      const gauge = new Gauge(description);
-      return (value) => gauge.set(value);
+      const gauge = (present as Gauge | undefined) ?? new Gauge(description);
+      return (value) => gauge.set(labels, value);
     }
-    const counter = new Counter(description);
+    const counter = (present as Counter | undefined) ?? new Counter(description);
+    let counted = 0;
     return (value) => {
-      counter.reset();
-      counter.inc(value);
+      counter.inc(labels, value - counted);
+      counted = value;
     };
   }
 

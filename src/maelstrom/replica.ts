@@ -57,6 +57,7 @@ export class Replica {
         stateMachine: new Kv(),
         later: this.#turns.later,
         observe: (_input, _effects, state) => this.#observe(state),
+        onFlaw: (from, flaw) => surroundings.log(`dropped a message of ${from}: ${flaw}`),
         onFailure: surroundings.fail,
       },
     );

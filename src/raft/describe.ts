@@ -141,6 +141,8 @@ export function describeInput(input: Input, command: DescribeCommand = byLength)
       return 'snapshotNow';
     case 'snapshotReceived':
       return `snapshotReceived ${describeSnapshot(input.snapshot)}`;
+    case 'snapshotRefused':
+      return `snapshotRefused ${describeSnapshot(input.snapshot)}`;
     case 'configure': {
       const members = describeConfiguration({ ...input.membership, outgoing: [] });
       return `configure #${input.id} ${members}${input.catchUp ? ' catchUp' : ''}`;

@@ -49,6 +49,7 @@ import {
   handleInstallSnapshot,
   handleReceiving,
   onSnapshotReceived,
+  onSnapshotRefused,
   onSnapshotSaved,
   refuseStaleInstallSnapshot,
   takeSnapshot,
@@ -168,6 +169,9 @@ function take(context: Context, input: Input): void {
       break;
     case 'snapshotReceived':
       onSnapshotReceived(context, input.snapshot);
+      break;
+    case 'snapshotRefused':
+      onSnapshotRefused(context, input.snapshot);
       break;
     case 'configure':
       if (state.role.kind !== 'leader') reject(context, input.id, 'notLeader');

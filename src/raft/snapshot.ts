@@ -230,6 +230,12 @@ export function onSnapshotReceived(context: Context, snapshot: SnapshotMeta): vo
   send(context, installed(state, receiving.from, snapshot.index), 'log');
 }
 
+/** Its sender begins again when it asks how far this server has come. */
+export function onSnapshotRefused({ state }: Context, { index }: SnapshotMeta): void {
+  const { volatile } = state;
+  if (volatile.receiving?.snapshot.index === index) volatile.receiving = null;
+}
+
 /**
  * Figure 5.3, steps 6 to 8: "if existing log entry has same index and term as lastIndex and
  * lastTerm, discard log up through lastIndex (but retain any following entries)"; else all of it.

@@ -268,6 +268,8 @@ export type Input = { readonly nowUs: number } & (
   | { readonly kind: 'snapshotNow' }
   /** The snapshot that `receiveChunk` effects brought is durable. */
   | { readonly kind: 'snapshotReceived'; readonly snapshot: SnapshotMeta }
+  /** The state machine cannot be put into what they brought; none of it is kept. */
+  | { readonly kind: 'snapshotRefused'; readonly snapshot: SnapshotMeta }
   /**
    * Change the membership to this, if this server leads. With `catchUp`, new voters are learners
    * first, until they have caught up (§4.2.1).

@@ -105,7 +105,9 @@ export class FrameReader {
   }
 
   flag(): boolean {
-    return this.u8() === 1;
+    const byte = this.u8();
+    if (byte > 1) throw new RangeError(`a flag is 0 or 1, got ${byte}`);
+    return byte === 1;
   }
 
   id(): NodeId {

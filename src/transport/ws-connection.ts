@@ -9,9 +9,9 @@ export const PEERS_PATH = '/raft/peers';
 
 /**
  * A frame holds at most `batchBytes` of entries, or a single entry, or `chunkBytes` of a snapshot:
- * far less than this with any sensible settings. It bounds what a peer can make this one hold.
+ * a quarter of this at most. It bounds what a peer can make this one hold, and do in one turn.
  */
-export const FRAME_BYTES_MAX = 256 * 1024 * 1024;
+export const FRAME_BYTES_MAX = 16 * 1024 * 1024;
 
 export const WEBSOCKET_OPTIONS = {
   // Latency counts for more than bytes, and a compressor holds memory for each peer.

@@ -13,13 +13,18 @@ export class Once {
   isNew(peer: string, what: string): boolean {
     if (this.#said.get(peer)?.has(what) === true) return false;
     if (this.#count >= REMEMBERED_MAX) {
-      this.#said.clear();
-      this.#count = 0;
+      this.clear();
     }
     const said = this.#said.get(peer) ?? new Set();
     this.#said.set(peer, said.add(what));
     this.#count++;
     return true;
+  }
+
+  /** All of it is news from now on. */
+  clear(): void {
+    this.#said.clear();
+    this.#count = 0;
   }
 
   /** All is well with the peer: what happens next is news. */

@@ -8,8 +8,9 @@ import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { WebSocket } from 'ws';
 import { addressOf } from '../raft/identity.ts';
-import type { Message } from '../raft/types.ts';
-import { type Checksum, decode, encode } from './codec.ts';
+import type { Message, NodeId } from '../raft/types.ts';
+import { FLAWS } from '../raft/validation.ts';
+import { type Checksum, decode, encode, isIntact } from './codec.ts';
 import { DelayQueue } from './delay-queue.ts';
 import type { Credentials, Hello, PeerIdentity, Purpose, Refusal } from './handshake.ts';
 import { createLink, type LinkSettings } from './link.ts';
@@ -24,8 +25,16 @@ import { Once } from './ws-once.ts';
 
 export { PEERS_PATH } from './ws-connection.ts';
 
+/** A connection on which more comes that no correct server sends is ended. */
+const FLAWS_MAX = 3;
+const FLAW_LOG_EVERY_US = 60_000_000;
+
 /** A peer that is not followed loses its connection after so long without a message. */
 const IDLE_MAX_US = 10_000_000;
+
+/** As validation.ts; `form` is a frame that is none, `sender` one under another's name. */
+const PEER_FLAWS = ['form', 'sender', ...FLAWS] as const;
+export type PeerFlaw = (typeof PEER_FLAWS)[number];
 
 export type PeersLog = {
   info(about: object, message: string): void;
@@ -61,7 +70,11 @@ export type WsPeersOptions = {
   readonly log: PeersLog;
 };
 
-type Inbound = { readonly identity: PeerIdentity; readonly connection: Connection };
+type Inbound = {
+  readonly identity: PeerIdentity;
+  readonly connection: Connection;
+  flaws: number;
+};
 
 type Outbound = {
   readonly dialer: Dialer;
@@ -73,8 +86,8 @@ type Outbound = {
 export class WsPeers implements Transport {
   /** Frames that arrived damaged; each counts as lost. */
   damaged = 0;
-  /** Messages under a name that is not their sender's; each counts as lost. */
-  foreign = 0;
+  /** Messages that no correct server sends, by what is wrong; each counts as lost. */
+  readonly flaws = new Map<PeerFlaw, number>(PEER_FLAWS.map((flaw) => [flaw, 0]));
   readonly #options: WsPeersOptions;
   readonly #credentials: Credentials;
   readonly #acceptor: Acceptor;
@@ -87,6 +100,9 @@ export class WsPeers implements Transport {
   readonly #outbound = new Map<string, Outbound>();
   readonly #links = new Map<string, PeerLink>();
   readonly #publicUrls = new Map<string, string | null>();
+  /** Since when each of these need not be said again: what peers are named is up to them. */
+  readonly #flawsSaid = new Once();
+  #flawsSaidSinceUs = 0;
   readonly #visits = new Map<Dial, (reason: Error) => void>();
   #followed: ReadonlySet<string> = new Set();
   #faults: LinkFaults;
@@ -231,16 +247,43 @@ export class WsPeers implements Transport {
     });
     // A peer has one way to this server; an older one is from a life before.
     this.#inbound.get(id)?.connection.close();
-    this.#inbound.set(id, { identity, connection });
+    this.#inbound.set(id, { identity, connection, flaws: 0 });
     this.#options.log.debug({ peer: id, name }, 'a peer sends');
   }
 
   #take(from: string, frame: Uint8Array): void {
     if (this.#closed) return;
-    const decoded = decode(frame, this.#options.checksum);
-    if (decoded === null) this.damaged++;
-    else if (decoded.message.from !== from) this.foreign++;
+    const { checksum } = this.#options;
+    const decoded = decode(frame, checksum);
+    if (decoded === null) {
+      if (isIntact(frame, checksum)) this.flawed(from, 'form');
+      else this.damaged++;
+    } else if (decoded.message.from !== from) this.flawed(from, 'sender');
     else this.#options.receive(decoded.message);
+  }
+
+  /**
+   * What this peer sent was dropped. It is counted, logged once a minute, and after a few of them
+   * the connection is ended.
+   */
+  flawed(from: NodeId, flaw: PeerFlaw): void {
+    this.flaws.set(flaw, (this.flaws.get(flaw) ?? 0) + 1);
+    const peer = addressOf(from);
+    const nowUs = this.#options.nowUs();
+    if (nowUs - this.#flawsSaidSinceUs >= FLAW_LOG_EVERY_US) {
+      this.#flawsSaidSinceUs = nowUs;
+      this.#flawsSaid.clear();
+    }
+    if (this.#flawsSaid.isNew(peer, flaw)) {
+      const what = 'dropped what no correct server sends';
+      this.#options.log.warn({ peer, name: from, flaw }, what);
+    }
+    const inbound = this.#inbound.get(peer);
+    if (inbound === undefined) return;
+    inbound.flaws++;
+    if (inbound.flaws <= FLAWS_MAX) return;
+    this.#inbound.delete(peer);
+    inbound.connection.close();
   }
 
   // ---- Whom it sends to -------------------------------------------------------------------------

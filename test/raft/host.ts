@@ -18,6 +18,7 @@ import type {
   Settings,
   SnapshotMeta,
 } from '../../src/raft/types.ts';
+import { flawOf } from '../../src/raft/validation.ts';
 import {
   type Disk,
   execute,
@@ -96,6 +97,11 @@ export function give(network: Network, server: Server, untimed: UntimedInput): v
   const { trace } = network.observer;
   if (state === null) throw new Error(`${server.id} is down`);
   const input = { ...untimed, nowUs: timeOf(network, server) } as Input;
+  if (input.kind === 'message') {
+    const flaw = flawOf(state, input.nowUs, input.message);
+    if (flaw !== null)
+      throw new Error(`${server.id} would refuse ${describeInput(input)}: ${flaw}`);
+  }
   const roleBefore = state.role;
   const effects = step(state, input);
   // Disks that are not held report at once: that they do is worth a line only if something follows.

@@ -179,6 +179,9 @@ export class Member {
         stateMachine: this.kv,
         later: this.#turns.later,
         observe: () => this.#turns.flushSoon(),
+        onFlaw: (from, flaw) => {
+          throw new Error(`${from} sent what no correct server does (${flaw})`);
+        },
         onFailure: (error) => {
           throw error;
         },

@@ -348,6 +348,8 @@ class LateCluster {
 
   #check(server: LateServer): void {
     const [failure] = server.failures;
+    const [flaw] = server.flaws;
+    if (flaw !== undefined) throw new Error(`${server.id} dropped what came from ${flaw}`);
     if (failure !== undefined) throw failure;
     const { raft } = server;
     if (raft === null) return;

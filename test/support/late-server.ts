@@ -81,6 +81,8 @@ export class LateServer {
   isUp = false;
   isStarted = false;
   readonly failures: Error[] = [];
+  /** Senders of what was dropped, each with the flaw. */
+  readonly flaws: string[] = [];
   readonly sent: Message[] = [];
   onSend: ((message: Message) => void) | null = null;
   onStep: (input: Input, effects: readonly Effect[]) => void = () => {};
@@ -176,6 +178,7 @@ export class LateServer {
         },
         stateMachine: this.#options.stateMachine?.(this.kv) ?? this.#stateMachine(),
         observe: (input, effects) => this.onStep(input, effects),
+        onFlaw: (from, flaw) => this.flaws.push(`${from} ${flaw}`),
         onFailure: (error) => this.failures.push(error),
       },
     );

@@ -83,6 +83,8 @@ export class NodeRig {
   nowUs = 1_000_000;
   readonly sent: Message[] = [];
   readonly failures: Error[] = [];
+  /** Senders of what was dropped, each with the flaw. */
+  readonly flaws: string[] = [];
   /** Units the disk has been given and not finished. */
   readonly units: { readonly changes: readonly PersistChange[]; readonly done: Done }[] = [];
   /** Snapshots that the disk has been given whole and has not made the latest. */
@@ -135,6 +137,7 @@ export class NodeRig {
         },
         later: (then) => this.#later.push(then),
         stateMachine: options.stateMachine ?? this.kv,
+        onFlaw: (from, flaw) => this.flaws.push(`${from} ${flaw}`),
         onFailure: (error) => this.failures.push(error),
       },
     );
