@@ -135,7 +135,7 @@ test('lazy: done at once, and on the disk with the next flush', (t) => {
 
 // ---- Report -------------------------------------------------------------------------------------
 
-const LOSS: LossSample = { acknowledged: 10, lost: 0, oldestMs: 0, stopped: 0, behind: 0 };
+const LOSS: LossSample = { acknowledged: 10, lost: 0, oldestMs: 0, refusing: 0, behind: 0 };
 
 function result(policy: Policy, loss: Loss, ...samples: Sample[]): Result {
   return { cell: cellOf(policy, loss), samples };

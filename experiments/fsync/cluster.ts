@@ -7,7 +7,8 @@ import type { Member } from '../../lab/sim/member.ts';
 import { type ClusterPlan, StudyCluster } from '../../lab/study/cluster.ts';
 import { InvariantViolation } from '../../src/raft/invariants.ts';
 import { between, fork } from '../../src/raft/random.ts';
-import type { Effect, Input, Message, RaftState } from '../../src/raft/types.ts';
+import type { Effect, Input, Message, NodeId, RaftState } from '../../src/raft/types.ts';
+import type { Flaw } from '../../src/raft/validation.ts';
 import type { Storage } from '../../src/storage/storage.ts';
 import { ACCEPT_US, type Cell, diskOf } from './policies.ts';
 import { lazily, oneByOne } from './storages.ts';
@@ -18,8 +19,8 @@ const RESTART_US = 100_000;
 const NODE_DEFAULT_BATCH = 512;
 
 export class SyncingCluster extends StudyCluster {
-  /** Servers that stopped rather than do what a leader told them. */
-  stopped = 0;
+  /** Servers that dropped what a leader told them, as it contradicts what they know. */
+  readonly #refusing = new Set<Member>();
   readonly #cell: Cell;
   readonly #seed: number;
   /** By term, who led. */
@@ -30,6 +31,10 @@ export class SyncingCluster extends StudyCluster {
     super({ ...plan, disk: diskOf(cell), batchCommands });
     this.#cell = cell;
     this.#seed = plan.seed;
+  }
+
+  get refusing(): number {
+    return this.#refusing.size;
   }
 
   /** Terms in which more than one server has led. */
@@ -82,13 +87,17 @@ export class SyncingCluster extends StudyCluster {
     this.#leaders.set(currentTerm, leaders.add(member.id));
   }
 
-  /** A server that is told to remove what it knows to be committed refuses, and stops. */
+  /** A server that is told to remove what it knows to be committed does not. */
+  override flawed(member: Member, from: NodeId, flaw: Flaw): void {
+    if (this.#isLazy) this.#refusing.add(member);
+    else super.flawed(member, from, flaw);
+  }
+
   override failed(member: Member, error: Error): void {
     if (!this.#isLazy || !(error instanceof InvariantViolation)) {
       super.failed(member, error);
       return;
     }
-    this.stopped++;
     this.crash(member);
     this.events.after(RESTART_US, () => this.start(member));
   }

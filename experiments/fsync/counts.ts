@@ -34,7 +34,7 @@ export type Counted = {
   readonly lost: readonly number[];
   /** How old the oldest lost write was, ascending. */
   readonly oldestMs: readonly number[];
-  readonly stopped: number;
+  readonly refusing: number;
   /** Trials after which a server stayed behind its leader. */
   readonly behindTrials: number;
 };
@@ -53,7 +53,7 @@ function countOf(samples: readonly Sample[]): Counted {
     struck: lossy.length + votes.filter(({ termsOfTwo }) => termsOfTwo > 0).length,
     lost: ascending(lossy.map(({ lost }) => lost)),
     oldestMs: ascending(lossy.map(({ oldestMs }) => oldestMs)),
-    stopped: losses.reduce((sum, { stopped }) => sum + stopped, 0),
+    refusing: losses.reduce((sum, { refusing }) => sum + refusing, 0),
     behindTrials: losses.filter(({ behind }) => behind > 0).length,
   };
 }
@@ -111,7 +111,7 @@ export function metricsOf(samples: readonly Sample[], cell: Cell): Record<string
     lostMedian: quantile(counted.lost, 0.5),
     lostMax: ofLosses(counted.lost.at(-1) ?? 0),
     oldestMsMax: ofLosses(counted.oldestMs.at(-1) ?? 0),
-    stoppedServers: ofLosses(counted.stopped),
+    refusingServers: ofLosses(counted.refusing),
     behindTrials: ofLosses(counted.behindTrials),
     twoLeadersTrials: share !== null && isOfVotes ? counted.struck : null,
     share: share?.value ?? null,

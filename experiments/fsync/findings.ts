@@ -166,8 +166,8 @@ function setupOf(results: readonly Result[]): Pairs {
         'cluster could write again',
     ],
     [
-      'servers that stop',
-      'by the node’s own check that nothing committed is removed; they are started again',
+      'servers that refuse',
+      'they drop what a leader tells them, as no leader contradicts what is committed',
     ],
     [
       'voter',

@@ -14,8 +14,8 @@ export type LossSample = {
   readonly lost: number;
   /** How long before the failure the oldest of them was acknowledged; 0 if there is none. */
   readonly oldestMs: number;
-  /** Servers that stopped rather than remove what they knew to be committed. */
-  readonly stopped: number;
+  /** Servers that followed no leader rather than remove what they knew to be committed. */
+  readonly refusing: number;
   /** Servers that the leader has not brought up to date again. */
   readonly behind: number;
 };
@@ -67,7 +67,7 @@ export function lossTrial(cell: Cell, seed: number): LossSample {
     if (behind > 0) throw new Error(`${behind} servers are behind after ${CATCHING_UP_MS} ms`);
     cluster.judge();
   }
-  return { ...lossOf(cluster, failedMs), stopped: cluster.stopped, behind };
+  return { ...lossOf(cluster, failedMs), refusing: cluster.refusing, behind };
 }
 
 function struckBy({ loss }: Cell, cluster: SyncingCluster): Member[] {

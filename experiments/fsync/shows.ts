@@ -24,10 +24,10 @@ const SHOWS: readonly { readonly text: string; holds(results: readonly Result[])
     text:
       'A majority that has forgotten elects a leader from its midst now and then, although two ' +
       'servers still have everything. These two are then told to remove what they know to be ' +
-      'committed, and stop rather than obey.',
+      'committed, and refuse.',
     holds: (results) => {
-      const { stopped, struck } = countedOf(results, isOf(['lazy'], ['majority']));
-      return struck > 0 && stopped > 0;
+      const { refusing, struck } = countedOf(results, isOf(['lazy'], ['majority']));
+      return struck > 0 && refusing > 0;
     },
   },
   {

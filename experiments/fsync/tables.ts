@@ -106,7 +106,7 @@ function lossTable(results: readonly Result[]): Table {
       const counted = countedOf(results, ofWay(way, loss));
       const share = shareOf(counted);
       if (share === null) return [];
-      const { behindTrials, lost, oldestMs, stopped, struck, trials } = counted;
+      const { behindTrials, lost, oldestMs, refusing, struck, trials } = counted;
       return [
         [
           nameOf(way),
@@ -117,7 +117,7 @@ function lossTable(results: readonly Result[]): Table {
           shortNumber(quantile(lost, 0.5)),
           shortNumber(lost.at(-1) ?? null),
           shortMs(oldestMs.at(-1) ?? null),
-          stopped === 0 ? NOTHING : count(stopped),
+          refusing === 0 ? NOTHING : count(refusing),
           behindTrials === 0 ? NOTHING : { text: count(behindTrials), tone: 'fair' },
         ],
       ];
@@ -134,7 +134,7 @@ function lossTable(results: readonly Result[]): Table {
       'lost, median',
       'most',
       'oldest ms',
-      'servers that stopped',
+      'servers that refused',
       'trials with one left behind',
     ],
     words: 2,
