@@ -3,10 +3,11 @@
  * and what a store holds that has executed them. Written apart from the state machine, on the
  * model.
  */
+import { ANSWER_BYTES, VALUE_BYTES } from '../src/answers.ts';
 import { FIRST_REGISTERED_CLIENT, OperationReader } from '../src/command.ts';
 import { SESSION_BOUNDS, SESSION_WINDOW, type SessionBounds } from '../src/kv.ts';
 import type { Entry } from '../src/raft/types.ts';
-import { ANSWER_BYTES, FIRST_SLOTS, SLOT_BYTES } from '../src/sessions.ts';
+import { SESSION_BYTES } from '../src/sessions.ts';
 import { executeOn, Model, type ModelStep } from './model.ts';
 
 export type Replay = {
@@ -26,10 +27,11 @@ type Known = {
   lowestPending: number;
   /** By request number, what the answer costs. */
   readonly costs: Map<number, number>;
-  /** Room for answers, a power of two that only grows. */
-  slots: number;
   bytes: number;
 };
+
+/** Sessions whose ids were chosen, or given; the one used last stands last. */
+type Kind = { readonly known: Map<number, Known>; bytes: number };
 
 /**
  * The first command of each client and request number takes effect, unless the client had by then
@@ -60,9 +62,8 @@ class Replayer {
   count = 0;
   readonly #textOf: TextOf;
   readonly #bounds: SessionBounds;
-  /** The one used last stands last. */
-  readonly #known = new Map<number, Known>();
-  #bytes = 0;
+  readonly #chosen: Kind = { known: new Map(), bytes: 0 };
+  readonly #given: Kind = { known: new Map(), bytes: 0 };
   #registered = 0;
 
   constructor(textOf: TextOf, bounds: SessionBounds) {
@@ -74,8 +75,7 @@ class Replayer {
     if (command.kind === 'register') {
       this.count++;
       const clientId = FIRST_REGISTERED_CLIENT + this.#registered++;
-      this.#use(clientId, this.#begin(1));
-      this.#expireOthers(clientId);
+      this.#use(this.#given, clientId, this.#begin(this.#given, 1));
     } else if (command.clientId === 0) {
       this.count++;
       this.#executeOnModel(command);
@@ -84,62 +84,69 @@ class Replayer {
 
   #executeOnce(command: OperationReader): void {
     const { clientId, requestNumber } = command;
-    const known = this.#known.get(clientId);
-    if (known === undefined && clientId >= FIRST_REGISTERED_CLIENT) return;
-    const session = known ?? this.#begin(command.lowestPending);
-    this.#use(clientId, session);
-    this.#forgetBelow(session, command.lowestPending);
+    const kind = clientId >= FIRST_REGISTERED_CLIENT ? this.#given : this.#chosen;
+    const known = kind.known.get(clientId);
+    if (known === undefined && kind === this.#given) return;
+    const session = known ?? this.#begin(kind, command.lowestPending);
+    this.#forgetBelow(kind, session, command.lowestPending);
+    this.#use(kind, clientId, session);
     const ahead = requestNumber - session.lowestPending;
-    const isWithin = ahead >= 0 && ahead < SESSION_WINDOW;
-    const isFull = session.bytes > this.#bounds.sessionBytesMax;
-    if (isWithin && !isFull && !session.costs.has(requestNumber)) {
-      this.count++;
-      this.#note(clientId, requestNumber);
-      const cost = costOf(this.#executeOnModel(command));
-      session.costs.set(requestNumber, cost);
-      let { slots } = session;
-      while (slots <= ahead) slots *= 2;
-      this.#charge(session, cost + (slots - session.slots) * SLOT_BYTES);
-      session.slots = slots;
-    }
-    this.#expireOthers(clientId);
+    if (ahead < 0 || ahead >= SESSION_WINDOW || session.costs.has(requestNumber)) return;
+    if (this.#isFull) return;
+    this.count++;
+    this.#note(clientId, requestNumber);
+    const cost = costOf(this.#executeOnModel(command));
+    session.costs.set(requestNumber, cost);
+    charge(kind, session, cost);
+    this.#expire(kind);
   }
 
-  #begin(lowestPending: number): Known {
-    const session: Known = { lowestPending, costs: new Map(), slots: FIRST_SLOTS, bytes: 0 };
-    this.#charge(session, FIRST_SLOTS * SLOT_BYTES);
+  #begin(kind: Kind, lowestPending: number): Known {
+    const session: Known = { lowestPending, costs: new Map(), bytes: 0 };
+    charge(kind, session, SESSION_BYTES);
     return session;
   }
 
-  #use(clientId: number, session: Known): void {
-    this.#known.delete(clientId);
-    this.#known.set(clientId, session);
+  #use(kind: Kind, clientId: number, session: Known): void {
+    kind.known.delete(clientId);
+    kind.known.set(clientId, session);
+    this.#expire(kind);
   }
 
-  #forgetBelow(session: Known, lowestPending: number): void {
+  #forgetBelow(kind: Kind, session: Known, lowestPending: number): void {
     if (lowestPending <= session.lowestPending) return;
-    // No answer is kept further ahead than there are slots.
-    const end = Math.min(lowestPending, session.lowestPending + session.slots);
+    // No answer is kept further ahead than the window.
+    const end = Math.min(lowestPending, session.lowestPending + SESSION_WINDOW);
     for (let requestNumber = session.lowestPending; requestNumber < end; requestNumber++) {
-      this.#charge(session, -(session.costs.get(requestNumber) ?? 0));
+      charge(kind, session, -(session.costs.get(requestNumber) ?? 0));
       session.costs.delete(requestNumber);
     }
     session.lowestPending = lowestPending;
   }
 
-  #charge(session: Known, bytes: number): void {
-    session.bytes += bytes;
-    this.#bytes += bytes;
+  /** Until all is within bounds, or the session used last would have to go. */
+  #expire(used: Kind): void {
+    const other = used === this.#chosen ? this.#given : this.#chosen;
+    for (;;) {
+      const isTooMany = this.#isTooMany;
+      if (!isTooMany && !this.#isFull) return;
+      const surplus = isTooMany ? used.known.size - other.known.size : used.bytes - other.bytes;
+      const kind = surplus > 0 ? used : other;
+      if (kind === used && kind.known.size === 1) return;
+      const [oldest] = kind.known;
+      if (oldest === undefined) return;
+      const [clientId, session] = oldest;
+      kind.known.delete(clientId);
+      kind.bytes -= session.bytes;
+    }
   }
 
-  #expireOthers(usedNow: number): void {
-    const { sessionsMax, sessionBytesMax } = this.#bounds;
-    for (const [clientId, session] of this.#known) {
-      if (this.#known.size <= sessionsMax && this.#bytes <= sessionBytesMax) return;
-      if (clientId === usedNow) return;
-      this.#known.delete(clientId);
-      this.#bytes -= session.bytes;
-    }
+  get #isTooMany(): boolean {
+    return this.#chosen.known.size + this.#given.known.size > this.#bounds.sessionsMax;
+  }
+
+  get #isFull(): boolean {
+    return this.#chosen.bytes + this.#given.bytes > this.#bounds.sessionBytesMax;
   }
 
   #executeOnModel(command: OperationReader): ModelStep {
@@ -167,10 +174,13 @@ class Replayer {
   }
 }
 
-/** An answer that is no more than "done" is shared by all commands of its entry. */
-function costOf({ status, found }: ModelStep): number {
-  if (found === null && status === 'ok') return 0;
-  return ANSWER_BYTES + (found?.length ?? 0);
+function charge(kind: Kind, session: Known, bytes: number): void {
+  session.bytes += bytes;
+  kind.bytes += bytes;
+}
+
+function costOf({ found }: ModelStep): number {
+  return found === null ? ANSWER_BYTES : ANSWER_BYTES + VALUE_BYTES + found.length;
 }
 
 /**

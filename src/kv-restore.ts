@@ -3,6 +3,7 @@
  * be cut anywhere. Damage is the storage's to find; here nothing is believed that a snapshot cannot
  * say.
  */
+import { Answers } from './answers.ts';
 import { FIRST_REGISTERED_CLIENT, type Result, STATUSES } from './command.ts';
 import {
   ANSWER,
@@ -17,13 +18,7 @@ import {
   SESSION,
   SESSION_BYTES,
 } from './kv-snapshot.ts';
-import {
-  FIRST_SLOTS,
-  SESSION_WINDOW,
-  type SessionBounds,
-  type SessionContent,
-  Sessions,
-} from './sessions.ts';
+import { SESSION_WINDOW, type SessionBounds, type SessionContent, Sessions } from './sessions.ts';
 import type { SnapshotSink } from './snapshots.ts';
 import { ByteTable } from './table.ts';
 
@@ -149,7 +144,6 @@ export class KvRestore implements SnapshotSink {
   #readSession(at: number): void {
     const clientId = this.#view.getFloat64(at + 1, true);
     const lowestPending = this.#view.getUint32(at + 9, true);
-    const slots = this.#view.getUint32(at + 13, true);
     const executed = this.#count(at + 17, 'executed of a session');
     const lastUse = this.#count(at + 25, 'last use of a session');
     const { registered, uses } = this.#sessions;
@@ -159,13 +153,8 @@ export class KvRestore implements SnapshotSink {
     if (this.#contents.has(clientId)) {
       throw malformed('session', 'each client once', `client ${clientId} twice`);
     }
-    if (slots < FIRST_SLOTS || slots > SESSION_WINDOW || (slots & (slots - 1)) !== 0) {
-      const expected = `a power of two from ${FIRST_SLOTS} to ${SESSION_WINDOW} slots`;
-      throw malformed('session', expected, slots);
-    }
     if (lastUse > uses) throw malformed('session', `a last use of at most ${uses}`, lastUse);
-    const answers = new Array<Result | undefined>(slots).fill(undefined);
-    this.#session = { clientId, lowestPending, answers, executed, lastUse };
+    this.#session = { clientId, answers: new Answers(lowestPending), executed, lastUse };
     this.#contents.set(clientId, this.#session);
   }
 
@@ -173,13 +162,13 @@ export class KvRestore implements SnapshotSink {
     const session = this.#session;
     if (session === null) throw malformed('answer', 'a session before it', 'none');
     const requestNumber = this.#view.getUint32(at + 1, true);
-    const { lowestPending, answers } = session;
-    const slot = requestNumber & (answers.length - 1);
-    if (requestNumber < lowestPending || requestNumber >= lowestPending + answers.length) {
-      const expected = `a request from ${lowestPending}, ${answers.length} at most`;
+    const { answers } = session;
+    const { lowestPending } = answers;
+    if (requestNumber < lowestPending || requestNumber >= lowestPending + SESSION_WINDOW) {
+      const expected = `a request from ${lowestPending}, ${SESSION_WINDOW} at most`;
       throw malformed('answer', expected, requestNumber);
     }
-    if (answers[slot] !== undefined) {
+    if (answers.get(requestNumber) !== undefined) {
       throw malformed('answer', 'each request once', `request ${requestNumber} twice`);
     }
     const status = STATUSES[this.#view.getUint8(at + 5)];
@@ -192,7 +181,8 @@ export class KvRestore implements SnapshotSink {
       throw malformed('answer', 'a value as announced', `${hasValue}, and ${size} bytes in all`);
     }
     const value = hasValue === 0 ? null : this.#bytes.slice(start, at + size);
-    answers[slot] = this.#shared({ status, value, index: this.#count(at + 11, 'index') });
+    const answer = this.#shared({ status, value, index: this.#count(at + 11, 'index') });
+    answers.keep(requestNumber, answer);
     this.#answers++;
   }
 

@@ -2,7 +2,7 @@
  * The state machine's snapshot (§5.1), written slice by slice while commands go on.
  *
  *   head      'KVS' and the version as a byte, 4 · executed 8 · registered 8 · uses 8
- *   session   1 · client id 8 · lowest pending 4 · slots 4 · executed 8 · last use 8
+ *   session   1 · client id 8 · lowest pending 4 · spare 4 · executed 8 · last use 8
  *   answer    2 · request number 4 · status 1 · has value 1 · value length 4 · index 8 · value
  *   key       3 · key length 2 · value length 4 · key · value
  *   end       4 · sessions 8 · answers 8 · keys 8
@@ -12,8 +12,8 @@
  * have applied the same entries; the order of sessions and keys is each server's own.
  */
 import type { ArenaSnapshot } from './arena.ts';
-import { copyBytes, STATUSES } from './command.ts';
-import type { SessionContent, SessionSnapshot, Sessions } from './sessions.ts';
+import { copyBytes, type Result, STATUSES } from './command.ts';
+import type { SessionSnapshot, Sessions } from './sessions.ts';
 import type { SnapshotSource } from './snapshots.ts';
 import type { ByteTable } from './table.ts';
 
@@ -83,9 +83,8 @@ export class KvSnapshot implements SnapshotSource {
   readonly #table: ArenaSnapshot;
   readonly #ended: () => void;
   #part: 'head' | 'sessions' | 'keys' | 'end' | 'over' = 'head';
-  #session: SessionContent | null = null;
-  /** Slots of the session that have been looked at. */
-  #slots = 0;
+  /** Those of the session at hand that are not written yet. */
+  #answers: Iterator<[requestNumber: number, answer: Result], undefined> | null = null;
   #sessionCount = 0;
   #answerCount = 0;
 
@@ -150,14 +149,13 @@ export class KvSnapshot implements SnapshotSource {
   #writeSession(slice: Slice): boolean {
     const session = this.#sessions.next();
     if (session === null) return false;
-    this.#session = session;
-    this.#slots = 0;
+    this.#answers = session.answers.entries();
     this.#sessionCount++;
     const at = slice.reserve(SESSION_BYTES);
     slice.view.setUint8(at, SESSION);
     slice.view.setFloat64(at + 1, session.clientId, true);
-    slice.view.setUint32(at + 9, session.lowestPending, true);
-    slice.view.setUint32(at + 13, session.answers.length, true);
+    slice.view.setUint32(at + 9, session.answers.lowestPending, true);
+    slice.view.setUint32(at + 13, 0, true);
     slice.view.setFloat64(at + 17, session.executed, true);
     slice.view.setFloat64(at + 25, session.lastUse, true);
     return true;
@@ -165,27 +163,20 @@ export class KvSnapshot implements SnapshotSource {
 
   /** The next answer of the session at hand; false if it has no more. */
   #writeAnswer(slice: Slice): boolean {
-    if (this.#session === null) return false;
-    const { answers, lowestPending } = this.#session;
-    while (this.#slots < answers.length) {
-      const requestNumber = lowestPending + this.#slots++;
-      const answer = answers[requestNumber & (answers.length - 1)];
-      if (answer === undefined) continue;
-      const { status, value, index } = answer;
-      const length = value?.byteLength ?? 0;
-      const at = slice.reserve(ANSWER_HEADER_BYTES + length);
-      slice.view.setUint8(at, ANSWER);
-      slice.view.setUint32(at + 1, requestNumber, true);
-      slice.view.setUint8(at + 5, STATUSES.indexOf(status));
-      slice.view.setUint8(at + 6, value === null ? 0 : 1);
-      slice.view.setUint32(at + 7, length, true);
-      slice.view.setFloat64(at + 11, index, true);
-      if (value !== null) slice.copy(value, 0, at + ANSWER_HEADER_BYTES, length);
-      this.#answerCount++;
-      return true;
-    }
-    this.#session = null;
-    return false;
+    const next = this.#answers?.next().value;
+    if (next === undefined) return false;
+    const [requestNumber, { status, value, index }] = next;
+    const length = value?.byteLength ?? 0;
+    const at = slice.reserve(ANSWER_HEADER_BYTES + length);
+    slice.view.setUint8(at, ANSWER);
+    slice.view.setUint32(at + 1, requestNumber, true);
+    slice.view.setUint8(at + 5, STATUSES.indexOf(status));
+    slice.view.setUint8(at + 6, value === null ? 0 : 1);
+    slice.view.setUint32(at + 7, length, true);
+    slice.view.setFloat64(at + 11, index, true);
+    if (value !== null) slice.copy(value, 0, at + ANSWER_HEADER_BYTES, length);
+    this.#answerCount++;
+    return true;
   }
 
   #writeKey(slice: Slice): boolean {

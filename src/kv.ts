@@ -56,6 +56,11 @@ export class Kv {
     return this.#sessions.size;
   }
 
+  /** What all sessions together are charged, close to the memory they take. */
+  get sessionBytes(): number {
+    return this.#sessions.bytes;
+  }
+
   /** Requests of a client's session that took effect; 0 if there is none. */
   executedOf(clientId: number): number {
     return this.#sessions.get(clientId)?.executed ?? 0;
@@ -135,25 +140,21 @@ export class Kv {
     const { requestNumber } = command;
     const session = this.#sessions.use(command.clientId, command.lowestPending);
     if (session === null) return SESSION_EXPIRED;
-    if (requestNumber < session.lowestPending) {
+    const { answers } = session;
+    if (requestNumber < answers.lowestPending) {
       this.counters.repeated++;
       return STALE;
     }
-    const ahead = requestNumber - session.lowestPending;
-    if (ahead >= SESSION_WINDOW) return TOO_MANY_PENDING;
-    if (ahead < session.answers.length) {
-      const answered = session.answers[requestNumber & (session.answers.length - 1)];
-      if (answered !== undefined) {
-        this.counters.repeated++;
-        return answered;
-      }
+    if (requestNumber - answers.lowestPending >= SESSION_WINDOW) return TOO_MANY_PENDING;
+    const answered = answers.get(requestNumber);
+    if (answered !== undefined) {
+      this.counters.repeated++;
+      return answered;
     }
-    if (session.bytes > this.#sessions.bounds.sessionBytesMax) return TOO_MANY_PENDING;
-    this.#sessions.growTo(session, ahead + 1);
-    const at = requestNumber & (session.answers.length - 1);
+    if (this.#sessions.isFull) return TOO_MANY_PENDING;
     const result = this.#execute(index, command);
-    session.answers[at] = result;
-    this.#sessions.answered(session, result);
+    answers.keep(requestNumber, result);
+    this.#sessions.answered(session);
     return result;
   }
 

@@ -1,18 +1,19 @@
 /**
  * The clients' sessions (§6.3): what each request was answered, for as long as its client may ask
- * again. Their memory is bounded: the session least recently used, in the order of the log, expires
- * first, on every server at the same entry.
+ * again. Their memory is bounded, and those least recently used, in the order of the log, expire
+ * first, on every server at the same entry. Ids that the cluster gave and ids of clients' own
+ * choosing have each a half of the bounds for themselves: nobody who makes up ids can push out all
+ * sessions that were registered.
  */
-import { FIRST_REGISTERED_CLIENT, type Result, STATUSES } from './command.ts';
+import { Answers } from './answers.ts';
+import { FIRST_REGISTERED_CLIENT, STATUSES } from './command.ts';
 import { hashBytes } from './table.ts';
 
-/** Requests of one session whose answers may be kept at a time; bounds a session's memory. */
+/** A request further ahead of the lowest that its client waits for is refused. */
 export const SESSION_WINDOW = 1 << 16;
-export const FIRST_SLOTS = 16;
 
-/** What a session costs: its slots, and beside them each answer that is more than "done". */
-export const SLOT_BYTES = 8;
-export const ANSWER_BYTES = 64;
+/** What a session costs beside its answers. */
+export const SESSION_BYTES = 576;
 
 /** A part of the replicated state: they must be the same on all servers of a cluster. */
 export type SessionBounds = {
@@ -24,18 +25,27 @@ export type SessionBounds = {
   readonly sessionBytesMax: number;
 };
 
-/** The answers a client may still ask for, by request number modulo the length of `answers`. */
+/** A session as snapshots have it. */
 export type SessionContent = {
   readonly clientId: number;
-  lowestPending: number;
-  answers: (Result | undefined)[];
+  readonly answers: Answers;
   /** Requests that took effect. */
   executed: number;
   /** Orders sessions by when they were used last. */
   lastUse: number;
 };
 
+/** Sessions whose ids were chosen, or given, in the order of their use. */
+type Kind = {
+  count: number;
+  bytes: number;
+  oldest: Session | null;
+  newest: Session | null;
+};
+
 export type Session = SessionContent & {
+  readonly kind: Kind;
+  /** What its kind has been charged for it. */
   bytes: number;
   /** Of a snapshot, as records of the table have it (arena.ts). */
   generation: number;
@@ -46,9 +56,10 @@ export type Session = SessionContent & {
 export class Sessions {
   readonly bounds: SessionBounds;
   readonly #byClient = new Map<number, Session>();
-  #oldest: Session | null = null;
-  #newest: Session | null = null;
-  #bytes = 0;
+  readonly #chosen: Kind = { count: 0, bytes: 0, oldest: null, newest: null };
+  readonly #given: Kind = { count: 0, bytes: 0, oldest: null, newest: null };
+  /** The one used last is found without looking it up; it never expires. */
+  #last: Session | null = null;
   /** How often any session was used. */
   uses = 0;
   /** Sessions that were ever registered. */
@@ -72,6 +83,15 @@ export class Sessions {
     return this.#byClient.get(clientId);
   }
 
+  get bytes(): number {
+    return this.#chosen.bytes + this.#given.bytes;
+  }
+
+  /** True if the session just used takes too much, and no other can go for it. */
+  get isFull(): boolean {
+    return this.bytes > this.bounds.sessionBytesMax;
+  }
+
   /** A new session; the id is the client's from now on. */
   register(): number {
     const clientId = FIRST_REGISTERED_CLIENT + this.registered++;
@@ -85,58 +105,34 @@ export class Sessions {
    * cannot be told from it.
    */
   use(clientId: number, lowestPending: number): Session | null {
-    const newest = this.#newest;
-    if (newest !== null && newest.clientId === clientId) {
-      this.#beforeChange(newest);
-      newest.lastUse = ++this.uses;
-      this.#forget(newest, lowestPending);
-      return newest;
-    }
-    const session = this.#byClient.get(clientId);
-    if (session === undefined) {
-      return clientId >= FIRST_REGISTERED_CLIENT ? null : this.#create(clientId, lowestPending);
+    let session = this.#last;
+    if (session === null || session.clientId !== clientId) {
+      session = this.#byClient.get(clientId) ?? null;
+      if (session === null) {
+        return clientId >= FIRST_REGISTERED_CLIENT ? null : this.#create(clientId, lowestPending);
+      }
     }
     this.#beforeChange(session);
-    this.#unlink(session);
-    this.#linkNewest(session);
+    if (session !== this.#last) {
+      unlink(session);
+      linkNewest(session);
+      this.#last = session;
+    }
     session.lastUse = ++this.uses;
-    this.#forget(session, lowestPending);
+    session.answers.forgetBelow(lowestPending);
+    this.#settle(session);
     return session;
   }
 
-  /** Rings are powers of two and only grow; answers keep their place modulo the new length. */
-  growTo(session: Session, needed: number): void {
-    const { answers } = session;
-    if (needed <= answers.length) return;
-    let { length } = answers;
-    while (length < needed) length *= 2;
-    const grown = new Array<Result | undefined>(length).fill(undefined);
-    for (let i = 0; i < answers.length; i++) {
-      const requestNumber = session.lowestPending + i;
-      grown[requestNumber & (length - 1)] = answers[requestNumber & (answers.length - 1)];
-    }
-    session.answers = grown;
-    this.#charge(session, (length - answers.length) * SLOT_BYTES);
-  }
-
-  /** A request took effect, and this is kept for its repetitions; others may have to go for it. */
-  answered(session: Session, result: Result): void {
+  /** A request took effect, and its answer is kept; others may have to go for it. */
+  answered(session: Session): void {
     session.executed++;
-    this.#charge(session, answerBytes(result));
-    this.#expire(session);
+    this.#settle(session);
   }
 
   /** A session as a snapshot has it, later in use than those before it. */
   restore(content: SessionContent): void {
-    const { length } = content.answers;
-    const links = { bytes: 0, generation: this.#generation, older: null, newer: null };
-    const session: Session = { ...content, ...links };
-    this.#byClient.set(session.clientId, session);
-    this.#linkNewest(session);
-    this.#charge(session, length * SLOT_BYTES);
-    for (const answer of session.answers) {
-      if (answer !== undefined) this.#charge(session, answerBytes(answer));
-    }
+    charge(this.#add(content));
   }
 
   /** Begins a snapshot of the sessions as they are. O(1). */
@@ -157,74 +153,66 @@ export class Sessions {
   }
 
   #create(clientId: number, lowestPending: number): Session {
+    const answers = new Answers(lowestPending);
+    const session = this.#add({ clientId, answers, executed: 0, lastUse: ++this.uses });
+    this.#last = session;
+    this.#settle(session);
+    return session;
+  }
+
+  #add({ clientId, answers, executed, lastUse }: SessionContent): Session {
+    const kind = clientId >= FIRST_REGISTERED_CLIENT ? this.#given : this.#chosen;
     const session: Session = {
       clientId,
-      lowestPending,
-      answers: new Array<Result | undefined>(FIRST_SLOTS).fill(undefined),
-      executed: 0,
-      lastUse: ++this.uses,
+      answers,
+      executed,
+      lastUse,
+      kind,
       bytes: 0,
       generation: this.#generation,
       older: null,
       newer: null,
     };
     this.#byClient.set(clientId, session);
-    this.#linkNewest(session);
-    this.#charge(session, FIRST_SLOTS * SLOT_BYTES);
-    this.#expire(session);
+    kind.count++;
+    linkNewest(session);
     return session;
   }
 
-  #forget(session: Session, lowestPending: number): void {
-    const { answers } = session;
-    // What lies a whole ring further has no slot of its own; then everything kept is forgotten.
-    const forget = Math.min(lowestPending - session.lowestPending, answers.length);
-    for (let i = 0; i < forget; i++) {
-      const at = (session.lowestPending + i) & (answers.length - 1);
-      const answer = answers[at];
-      if (answer !== undefined) this.#charge(session, -answerBytes(answer));
-      answers[at] = undefined;
-    }
-    session.lowestPending = Math.max(session.lowestPending, lowestPending);
+  /** What a session costs has changed; `used` is the one used last. */
+  #settle(used: Session): void {
+    charge(used);
+    if (this.isFull || this.#byClient.size > this.bounds.sessionsMax) this.#expire(used);
   }
 
-  #charge(session: Session, bytes: number): void {
-    session.bytes += bytes;
-    this.#bytes += bytes;
-  }
-
-  /** The session just used is never the one to go. */
+  /** Until all is within bounds, or the session used last would have to go. */
   #expire(used: Session): void {
-    const { sessionsMax, sessionBytesMax } = this.bounds;
-    while (this.#byClient.size > sessionsMax || this.#bytes > sessionBytesMax) {
-      const session = this.#oldest;
-      if (session === null || session === used) return;
-      this.#beforeChange(session);
-      this.#unlink(session);
-      this.#byClient.delete(session.clientId);
-      this.#charge(session, -session.bytes);
+    for (;;) {
+      const kind = this.#excessive(used.kind);
+      if (kind === null || kind.oldest === null || kind.oldest === used) return;
+      const { oldest } = kind;
+      this.#beforeChange(oldest);
+      unlink(oldest);
+      this.#byClient.delete(oldest.clientId);
+      kind.count--;
+      kind.bytes -= oldest.bytes;
     }
+  }
+
+  /** Beyond a bound, the kind that takes more of it; of equal ones the one not just used. */
+  #excessive(used: Kind): Kind | null {
+    const other = used === this.#chosen ? this.#given : this.#chosen;
+    if (this.#byClient.size > this.bounds.sessionsMax) {
+      return used.count > other.count ? used : other;
+    }
+    if (this.isFull) return used.bytes > other.bytes ? used : other;
+    return null;
   }
 
   #beforeChange(session: Session): void {
     if (this.#snapshot !== null && session.generation !== this.#generation) {
       this.#snapshot.save(session);
     }
-  }
-
-  #linkNewest(session: Session): void {
-    session.older = this.#newest;
-    session.newer = null;
-    if (this.#newest === null) this.#oldest = session;
-    else this.#newest.newer = session;
-    this.#newest = session;
-  }
-
-  #unlink({ older, newer }: Session): void {
-    if (older === null) this.#oldest = newer;
-    else older.newer = newer;
-    if (newer === null) this.#newest = older;
-    else newer.older = older;
   }
 }
 
@@ -258,31 +246,45 @@ export class SessionSnapshot {
     this.#saved.length = 0;
   }
 
-  /** Answers never change; their references are copied, and written out in slices. */
+  /** O(answers): references are copied, and written out in slices. */
   save(session: Session): void {
-    const { clientId, lowestPending, answers, executed, lastUse } = session;
-    this.#saved.push({ clientId, lowestPending, answers: answers.slice(), executed, lastUse });
+    const { clientId, answers, executed, lastUse } = session;
+    this.#saved.push({ clientId, answers: answers.copy(), executed, lastUse });
     session.generation = this.#generation;
   }
 }
 
-/** The answer to most writes is one for all commands of an entry, and costs its slot alone. */
-function answerBytes({ status, value }: Result): number {
-  if (value === null) return status === 'ok' ? 0 : ANSWER_BYTES;
-  return ANSWER_BYTES + value.byteLength;
+function linkNewest(session: Session): void {
+  const { kind } = session;
+  session.older = kind.newest;
+  session.newer = null;
+  if (kind.newest === null) kind.oldest = session;
+  else kind.newest.newer = session;
+  kind.newest = session;
 }
 
-function sessionDigest(session: Session): number {
-  const { clientId, lowestPending, answers, executed, lastUse, bytes } = session;
-  let digest = digestOf(clientId, lowestPending, answers.length, executed, lastUse, bytes);
-  for (let i = 0; i < answers.length; i++) {
-    const answer = answers[(lowestPending + i) & (answers.length - 1)];
-    if (answer === undefined) continue;
-    const { status, value, index } = answer;
+function unlink({ kind, older, newer }: Session): void {
+  if (older === null) kind.oldest = newer;
+  else older.newer = newer;
+  if (newer === null) kind.newest = older;
+  else newer.older = older;
+}
+
+function charge(session: Session): void {
+  const bytes = SESSION_BYTES + session.answers.bytes;
+  session.kind.bytes += bytes - session.bytes;
+  session.bytes = bytes;
+}
+
+/** The order of the answers, in which servers may differ, makes no difference. */
+function sessionDigest({ clientId, answers, executed, lastUse }: Session): number {
+  let sum = digestOf(clientId, answers.lowestPending, executed, lastUse);
+  for (const [requestNumber, { status, value, index }] of answers.entries()) {
     const found = value === null ? -1 : hashBytes(value, 0, value.byteLength);
-    digest = digestOf(digest, i, STATUSES.indexOf(status), index, found);
+    const what = digestOf(clientId, requestNumber, STATUSES.indexOf(status), index, found);
+    sum = (sum + what) >>> 0;
   }
-  return digest;
+  return sum;
 }
 
 const digested = new Float64Array(8);

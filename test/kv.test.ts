@@ -114,8 +114,12 @@ const command: fc.Arbitrary<Command> = fc
   .tuple(
     asked,
     fc.integer({ min: 0, max: 2 }),
-    fc.oneof(fc.integer({ min: 1, max: 12 }), fc.integer({ min: 1, max: 400 })),
-    fc.oneof(fc.constant(0), fc.nat({ max: 400 })),
+    fc.oneof(
+      fc.integer({ min: 1, max: 12 }),
+      fc.integer({ min: 1, max: 400 }),
+      fc.integer({ min: 1, max: SESSION_WINDOW + 400 }),
+    ),
+    fc.oneof(fc.constant(0), fc.nat({ max: 400 }), fc.constant(SESSION_WINDOW)),
   )
   .map(([what, clientId, requestNumber, behind]) => [
     what,

@@ -53,6 +53,7 @@ const OUTSIDE: readonly Place[] = ['node:', 'package:'];
 
 /** What the state machine is made of, and the contract that its snapshots keep. */
 const BELOW_KV: readonly Place[] = [
+  'src/answers.ts',
   'src/command.ts',
   'src/sessions.ts',
   'src/snapshots.ts',
@@ -71,7 +72,8 @@ const MAY_IMPORT: readonly (readonly [of: Place, may: readonly Place[]])[] = [
   ['src/slots.ts', []],
   ['src/arena.ts', ['src/command.ts']],
   ['src/table.ts', ['src/arena.ts', 'src/command.ts', 'src/slots.ts']],
-  ['src/sessions.ts', ['src/command.ts', 'src/table.ts']],
+  ['src/answers.ts', ['src/command.ts']],
+  ['src/sessions.ts', ['src/answers.ts', 'src/command.ts', 'src/table.ts']],
   ['src/entry.ts', [`${RAFT}types.ts`]],
   ['src/snapshots.ts', [`${RAFT}types.ts`, 'src/storage/storage.ts']],
   ['src/kv-snapshot.ts', [...BELOW_KV, 'src/arena.ts']],
@@ -121,6 +123,7 @@ const MAY_IMPORT: readonly (readonly [of: Place, may: readonly Place[]])[] = [
  */
 const RUNS_ANYWHERE: readonly Place[] = [
   RAFT,
+  'src/answers.ts',
   'src/arena.ts',
   'src/batching.ts',
   'src/checksum.ts',

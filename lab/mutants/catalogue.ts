@@ -477,7 +477,7 @@ const CLIENTS: readonly Mutant[] = [
     what: 'The answer of a request is not remembered: a retry executes it again.',
     knownFrom: '§6.3',
     file: 'src/kv.ts',
-    replace: [{ find: '    session.answers[at] = result;\n', with: '' }],
+    replace: [{ find: '    answers.keep(requestNumber, result);\n', with: '' }],
   },
   {
     name: 'late-copy-executed',
@@ -487,7 +487,7 @@ const CLIENTS: readonly Mutant[] = [
     replace: [
       {
         find:
-          '    if (requestNumber < session.lowestPending) {\n' +
+          '    if (requestNumber < answers.lowestPending) {\n' +
           '      this.counters.repeated++;\n' +
           '      return STALE;\n' +
           '    }\n',
