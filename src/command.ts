@@ -275,6 +275,11 @@ export function isBatch(batch: Uint8Array): boolean {
   return at === batch.byteLength;
 }
 
+/** Throws RangeError for a batch that cannot be executed. */
+export function checkBatch(batch: Uint8Array): void {
+  if (!isBatch(batch)) throw new RangeError('it is not made of whole records of known kinds');
+}
+
 /** Walks the results of a batch, as OperationReader does its operations. */
 export class ResultReader {
   #bytes: Uint8Array;

@@ -33,7 +33,9 @@ Examples:
   npm run node -- --port 8001 --data-dir /tmp/one
   npm run node -- --config node.json
 
-Exit status: 0 when it was stopped, 1 when it failed, 2 for a mistake in the settings.`;
+Exit status: 0 when it was stopped, 1 when it failed, 2 for a mistake in the settings,
+3 when the data directory holds what cannot be read, executed or restored, or lacks what
+was acknowledged, 4 when the directory was removed or replaced while a server ran on it.`;
 
 /** All that was said, or the text of the help where that was asked for. */
 export function sayingsOf(

@@ -56,7 +56,11 @@ export function configurationContent({ voters, outgoing, learners }: Configurati
  * are not one.
  */
 export function makeConfiguration(content: Uint8Array): Configuration {
-  const parsed: unknown = JSON.parse(textDecoder.decode(content));
+  return configurationOf(JSON.parse(textDecoder.decode(content)));
+}
+
+/** Of parsed JSON. Throws RangeError for what is no configuration. */
+export function configurationOf(parsed: unknown): Configuration {
   const { voters, outgoing, learners } = Object(parsed) as Partial<Configuration>;
   return { voters: idsOf(voters), outgoing: idsOf(outgoing), learners: idsOf(learners) };
 }

@@ -5,6 +5,7 @@
  * first: one that comes back with another has lost its disk, may have voted, and is refused until
  * it has left and joined again, under a name that carries the new one (§3.8, identity.ts).
  */
+import { configurationOf } from './entry.ts';
 import { addressOf, FIRST_INCARNATION, memberName } from './raft/identity.ts';
 import type { Configuration, NodeId } from './raft/types.ts';
 import {
@@ -29,6 +30,25 @@ export type MemberRecord = {
 
 /** Incarnations by member name. */
 export type KnownMembers = Readonly<Record<NodeId, number>>;
+
+/** Throws RangeError or SyntaxError for a text that is none. */
+export function parseMemberRecord(text: string): MemberRecord {
+  const record: MemberRecord = JSON.parse(text);
+  const { version, clusterId, id, incarnation, name, configuration } = Object(record);
+  const texts = [clusterId, id, name].every((each) => typeof each === 'string');
+  if (version !== 1 || !texts || !Number.isSafeInteger(incarnation)) {
+    throw new RangeError(`expected a member of version 1, got ${text}`);
+  }
+  configurationOf(configuration);
+  return record;
+}
+
+/** Throws RangeError or SyntaxError for a text that is none. */
+export function parseKnownMembers(text: string): KnownMembers {
+  const known: KnownMembers = JSON.parse(text);
+  if (Object(known) === known && Object.values(known).every(Number.isSafeInteger)) return known;
+  throw new RangeError(`expected incarnations by names, got ${text}`);
+}
 
 const NOBODY: Configuration = { voters: [], outgoing: [], learners: [] };
 /** As many as a safe integer has room for. */

@@ -11,6 +11,8 @@ import {
   judgePeer,
   type KnownMembers,
   type MemberRecord,
+  parseKnownMembers,
+  parseMemberRecord,
   remembered,
   waitingMember,
 } from './member-record.ts';
@@ -19,6 +21,7 @@ import { lastIndex } from './raft/log.ts';
 import { fork } from './raft/random.ts';
 import type { NodeId, RaftState } from './raft/types.ts';
 import type { Flaw } from './raft/validation.ts';
+import { unreadable } from './storage/recovery.ts';
 import type { SqliteStorage } from './storage/sqlite.ts';
 import type { PeerIdentity, Purpose, Refusal } from './transport/handshake.ts';
 import type { Transport } from './transport/transport.ts';
@@ -76,10 +79,10 @@ export class Member {
     storage: SqliteStorage,
     first: () => MemberRecord,
   ): Promise<Member> {
-    const stored = await readRecord<MemberRecord>(storage, MEMBER);
+    const stored = await readRecord(storage, MEMBER, parseMemberRecord);
     const record = stored ?? first();
     if (stored === null) await writeRecord(storage, MEMBER, record);
-    const known = (await readRecord<KnownMembers>(storage, KNOWN)) ?? {};
+    const known = (await readRecord(storage, KNOWN, parseKnownMembers)) ?? {};
     return new Member(host, storage, record, known);
   }
 
@@ -178,13 +181,19 @@ export class Member {
   }
 }
 
-function readRecord<T>(storage: SqliteStorage, name: string): Promise<T | null> {
-  return new Promise((resolve, reject) => {
-    storage.readRecord(name, (error, text) => {
-      if (error !== null) reject(error);
-      else resolve(text === null ? null : (JSON.parse(text) as T));
-    });
+async function readRecord<T>(
+  storage: SqliteStorage,
+  name: string,
+  parse: (text: string) => T,
+): Promise<T | null> {
+  const text = await new Promise<string | null>((resolve, reject) => {
+    storage.readRecord(name, (error, found) => (error === null ? resolve(found) : reject(error)));
   });
+  try {
+    return text === null ? null : parse(text);
+  } catch (error) {
+    throw unreadable(`${storage.where}: the record '${name}' cannot be read`, error);
+  }
 }
 
 function writeRecord(storage: SqliteStorage, name: string, record: object): Promise<void> {

@@ -28,7 +28,7 @@ import {
 } from './raft/types.ts';
 import { type Flaw, flawOf } from './raft/validation.ts';
 import { type SnapshotState, Snapshots } from './snapshots.ts';
-import type { Storage } from './storage/storage.ts';
+import { ExecutionError, isMalformed, type Storage } from './storage/storage.ts';
 import type { Transport } from './transport/transport.ts';
 
 export interface Clock {
@@ -487,19 +487,29 @@ export class Node {
   #applyEntry(entry: Entry): void {
     const pending = this.#entries.size === 0 ? undefined : this.#entries.get(entry.index);
     if (pending !== undefined) this.#entries.delete(entry.index);
-    const { stateMachine } = this.#host;
     const own = pending !== undefined && pending.term === entry.term;
     if (pending !== undefined && !own) this.#refuse(pending.parts, 'notExecuted');
     if (entry.kind !== 'command') return;
     if (!own) {
-      stateMachine.apply(entry.index, entry.command, null);
+      this.#execute(entry, entry.command, null);
       return;
     }
     for (const { client, batch, count } of pending.parts) {
       this.#waiting -= count;
-      stateMachine.apply(entry.index, batch, client.results);
+      this.#execute(entry, batch, client.results);
       if (client.results.count >= FRAME_RESULTS) client.deliver();
       else this.#toDeliver.add(client);
+    }
+  }
+
+  #execute({ index, term }: Entry, batch: Uint8Array, results: RecordWriter | null): void {
+    const { stateMachine, storage } = this.#host;
+    try {
+      stateMachine.apply(index, batch, results);
+    } catch (error) {
+      if (!isMalformed(error)) throw error;
+      const { where = 'the storage' } = storage;
+      throw new ExecutionError(`${where}: entry ${index}, term ${term}, cannot be executed`, error);
     }
   }
 

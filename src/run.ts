@@ -4,6 +4,8 @@ import { type Config, readConfig } from './config.ts';
 import { createLogger } from './logger.ts';
 import { type Server, startServer } from './server.ts';
 import { stopSignal } from './stop-signals.ts';
+import { DirectoryLost } from './storage/data-directory.ts';
+import { DamageError, ExecutionError } from './storage/storage.ts';
 import { messageOf, oneLine, UserError } from './user-error.ts';
 import { ensureWritable } from './writable-directory.ts';
 
@@ -33,9 +35,19 @@ async function main(words: readonly string[]): Promise<number> {
     log.fatal(failure, 'failed');
     complain(failure);
   }
-  await server.stop();
+  await server.stop().catch((error: unknown) => {
+    // Next to a failure that came first it is of no use.
+    if (failure === undefined) throw error;
+  });
   log.info('stopped');
-  return failure === undefined ? 0 : 1;
+  return failure === undefined ? 0 : statusOf(failure);
+}
+
+/** The help has the list. */
+function statusOf(error: unknown): number {
+  if (error instanceof UserError) return 2;
+  if (error instanceof DamageError || error instanceof ExecutionError) return 3;
+  return error instanceof DirectoryLost ? 4 : 1;
 }
 
 function greet({ host, publicUrl }: Config, { port }: Server): void {
@@ -52,5 +64,5 @@ try {
   process.exit(await main(process.argv.slice(2)));
 } catch (error) {
   complain(error);
-  process.exit(error instanceof UserError ? 2 : 1);
+  process.exit(statusOf(error));
 }

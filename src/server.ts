@@ -11,7 +11,7 @@ import type { FastifyInstance } from 'fastify';
 import type { Logger } from 'pino';
 import { Administration } from './administration.ts';
 import { nowUs } from './clock.ts';
-import type { Operation, RequestIdentity } from './command.ts';
+import { checkBatch, type Operation, type RequestIdentity } from './command.ts';
 import type { Config } from './config.ts';
 import { createHttp } from './http/http.ts';
 import type {
@@ -61,7 +61,8 @@ export async function startServer(config: Config, log: Logger): Promise<Server> 
   try {
     await server.start();
   } catch (error) {
-    await server.stop();
+    // What it says next to an error that came first is of no use.
+    await server.stop().catch(() => {});
     throw error;
   }
   return server;
@@ -76,7 +77,8 @@ class ServerProcess implements Server, Service {
   readonly #administration: Administration;
   readonly #readiness: Readiness;
   readonly failed: Promise<Error>;
-  #fail: (error: Error) => void = () => {};
+  #reportFailure: (error: Error) => void = () => {};
+  #hasFailed = false;
   #http: FastifyInstance | null = null;
   #member: Member | null = null;
   #storageFull = false;
@@ -92,7 +94,7 @@ class ServerProcess implements Server, Service {
     this.#config = config;
     this.#log = log;
     this.failed = new Promise((resolve) => {
-      this.#fail = resolve;
+      this.#reportFailure = resolve;
     });
     this.#peers = this.#createPeers();
     const node = (): Node => this.#node;
@@ -142,7 +144,7 @@ class ServerProcess implements Server, Service {
   async stop(): Promise<void> {
     if (this.#stopping) return;
     this.#stopping = true;
-    if (this.#http !== null && this.leads()) await this.#handOver();
+    if (this.#http !== null && !this.#hasFailed && this.leads()) await this.#handOver();
     this.#stopped = true;
     this.#readiness.stop();
     this.#requests.stop();
@@ -151,6 +153,13 @@ class ServerProcess implements Server, Service {
     await this.#http?.close();
     this.#turns.stop();
     await this.#member?.stop();
+  }
+
+  /** From now on it acknowledges nothing. */
+  #fail(error: Error): void {
+    this.#hasFailed = true;
+    this.#member?.node.stop();
+    this.#reportFailure(error);
   }
 
   get port(): number {
@@ -162,6 +171,8 @@ class ServerProcess implements Server, Service {
     const opening = SqliteStorage.open({
       folder: this.#config.dataDir,
       checksum: crc32,
+      checkCommand: checkBatch,
+      onLost: (error) => this.#fail(error),
       onFull: (full) => {
         this.#storageFull = full;
         const what = full
@@ -176,8 +187,9 @@ class ServerProcess implements Server, Service {
   }
 
   #firstRecord(): MemberRecord {
-    const { clusterId, join, nodeId, peers } = this.#config;
+    const { clusterId, dataDir, join, nodeId, peers } = this.#config;
     const incarnation = drawIncarnation((bits) => Number.parseInt(randomHex(bits), 16));
+    this.#log.info({ dataDir, incarnation }, 'the data directory is blank: this is a first start');
     if (join) return waitingMember(clusterId, nodeId, incarnation);
     return firstMember(clusterId, nodeId, peers, incarnation);
   }

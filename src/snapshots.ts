@@ -4,7 +4,13 @@
  * of it holds up what else the node does for longer than a slice takes.
  */
 import type { Effect, Index, InstallSnapshot, SnapshotMeta } from './raft/types.ts';
-import type { SnapshotWriter, Storage, StorageError } from './storage/storage.ts';
+import {
+  ExecutionError,
+  isMalformed,
+  type SnapshotWriter,
+  type Storage,
+  type StorageError,
+} from './storage/storage.ts';
 
 /** A snapshot of a state machine, as it was when it was asked for, whatever is executed since. */
 export interface SnapshotSource {
@@ -267,12 +273,22 @@ export class Snapshots {
           sink.adopt();
         }
       } catch (failure) {
-        this.#reports.failed(failure instanceof Error ? failure : new Error(String(failure)));
+        this.#reports.failed(this.#restoreError(index, failure));
         return;
       }
       if (chunk.last) done();
       else this.#restoreFrom(index, offset + chunk.data.byteLength, sink, done);
     });
+  }
+
+  #restoreError(index: Index, failure: unknown): Error {
+    if (!isMalformed(failure))
+      return failure instanceof Error ? failure : new Error(String(failure));
+    const { where = 'the storage' } = this.#host.storage;
+    return new ExecutionError(
+      `${where}: the snapshot of entry ${index} cannot be restored`,
+      failure,
+    );
   }
 
   #isOver(error: StorageError | null): boolean {
@@ -288,7 +304,7 @@ function isSound(sink: SnapshotSink, { data, done }: ReceiveChunk): boolean {
     if (done) sink.end();
     return true;
   } catch (error) {
-    if (error instanceof RangeError) return false;
+    if (isMalformed(error)) return false;
     throw error;
   }
 }

@@ -9,7 +9,7 @@ import test from 'ava';
 import fc from 'fast-check';
 import { Kv } from '../src/kv.ts';
 import type { Message } from '../src/raft/types.ts';
-import { StorageError } from '../src/storage/storage.ts';
+import { ExecutionError, StorageError } from '../src/storage/storage.ts';
 import { createClient, getBatch, NodeRig, putBatch } from './support/node-rig.ts';
 import { always } from './support/property.ts';
 import { type Answered, requestNumbersOf, textOf } from './support/records.ts';
@@ -486,6 +486,21 @@ test('a state machine that throws stops the node, once', (t) => {
   );
   if (rig.units.length > 0) rig.fail();
   t.is(rig.failures.length, 1);
+});
+
+test('an entry that cannot be executed stops the node with its index and term', (t) => {
+  class Refusing extends Kv {
+    override apply(): void {
+      throw new RangeError('an operation is cut short');
+    }
+  }
+  const rig = new NodeRig({ stateMachine: new Refusing() });
+  rig.append('n2', 1, [0, 0], [1, 1], 2);
+  t.is(rig.failures.length, 1);
+  t.true(rig.failures[0] instanceof ExecutionError);
+  const says =
+    /^the storage: entry 1, term 1, cannot be executed \(an operation is cut short\); run the /;
+  t.regex(rig.failures[0]?.message ?? '', says);
 });
 
 test('a node starts from what its disk holds', (t) => {

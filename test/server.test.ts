@@ -5,16 +5,20 @@
  *     npx ava test/server.test.ts
  */
 import { once } from 'node:events';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, renameSync, rmSync } from 'node:fs';
 import { get, type IncomingMessage } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { json } from 'node:stream/consumers';
+import { crc32 } from 'node:zlib';
 import test, { type ExecutionContext } from 'ava';
+import sqlite3 from 'sqlite3';
 import { ProcessCluster } from '../lab/processes/cluster-processes.ts';
 import { freePorts } from '../lab/processes/ports.ts';
 import type { ProcessMember } from '../lab/processes/process-member.ts';
 import { ask } from '../lab/processes/requests.ts';
+import { endText } from '../lab/processes/text.ts';
+import { encodeUnit } from '../src/storage/records.ts';
 import { until } from './support/http-wait.ts';
 
 /** So that nobody takes over by itself while a test runs. */
@@ -100,4 +104,142 @@ test('a request that offers another protocol is answered in this one', async (t)
   const [answer] = (await once(asked, 'response')) as [IncomingMessage];
   t.is(answer.statusCode, 200);
   t.like(await json(answer), { status: 'ok', id: member.id });
+});
+
+// ---- Its data directory -------------------------------------------------------------------------
+
+/** A server of one, which has acknowledged a write. */
+async function written(t: ExecutionContext): Promise<ProcessMember> {
+  const [member] = clusterOf(t, await freePorts(1));
+  if (member === undefined) throw new Error('a server was asked for');
+  await member.start();
+  const put = { body: { key: 'a', value: 1 } };
+  await until('a write', async () => (await ask(`${member.url}/kv/put`, put))?.status === 200);
+  return member;
+}
+
+test.serial(
+  'a server whose data directory is removed says so, ends, and does not begin anew',
+  async (t) => {
+    const member = await written(t);
+    rmSync(member.dataDir, { recursive: true });
+    const ended = await member.exited;
+    t.is(ended.code, 4);
+    const says =
+      /raft\.sqlite was removed while its server ran, so nothing is acknowledged any more; /;
+    t.regex(member.lastWords, says);
+    t.regex(endText(member, ended), /ended with status 4; .*nothing is acknowledged any more/);
+    t.notRegex(endText(member, ended), /again:/);
+    for (let attempt = 0; attempt < 2; attempt++) {
+      await t.throwsAsync(() => member.start(), {
+        message: /was removed .*lost\); move back what/,
+      });
+      t.is((await member.exited).code, 4);
+    }
+    member.wipe();
+    await member.start();
+    t.regex(
+      readFileSync(member.logFile, 'utf8'),
+      /the data directory is blank: this is a first start/,
+    );
+  },
+);
+
+test.serial(
+  'a server whose directory was moved goes on with all when it is moved back',
+  async (t) => {
+    const member = await written(t);
+    const moved = `${member.dataDir}.moved`;
+    renameSync(member.dataDir, moved);
+    t.is((await member.exited).code, 4);
+    rmSync(member.dataDir, { recursive: true });
+    renameSync(moved, member.dataDir);
+    await member.start();
+    await until('it to be ready', async () => (await ask(`${member.url}/ready`))?.status === 200);
+    const read = await ask(`${member.url}/kv/get?key=a`);
+    t.like(read, { status: 200, body: { value: 1 } });
+  },
+);
+
+function runSql(file: string, sql: string, values: readonly unknown[]): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const database = new sqlite3.Database(file);
+    database.run(sql, values, (error) => {
+      if (error !== null) reject(error);
+    });
+    database.close((error) => (error === null ? resolve() : reject(error)));
+  });
+}
+
+/** How a server that is started on what it cannot go on with ends: its last words. */
+async function endedByData(t: ExecutionContext, member: ProcessMember): Promise<string> {
+  await t.throwsAsync(() => member.start());
+  const ended = await member.exited;
+  t.is(ended.code, 3);
+  t.regex(member.lastWords, /^[^\n]+$/, 'one line');
+  t.regex(member.lastWords, /; run the version .*, or remove this server from the cluster, clear /);
+  t.notRegex(endText(member, ended), /again:/);
+  return member.lastWords;
+}
+
+test.serial(
+  'a server that has an entry that it cannot execute names it, and ends with 3',
+  async (t) => {
+    const member = await written(t);
+    const health = await ask(`${member.url}/health`);
+    const index = Number(health?.body.lastLogIndex) + 1;
+    const term = Number(health?.body.term);
+    await member.stop();
+    const entry = {
+      index,
+      term,
+      kind: 'command',
+      command: Buffer.alloc(9, 7),
+    } as const;
+    const change = { termAndVote: null, truncateFrom: null, entries: [entry], compactTo: null };
+    const file = join(member.dataDir, 'raft.sqlite');
+    // Units are counted without gaps; this server has compacted none.
+    const sequence = await unitsIn(file);
+    const bytes = Buffer.from(encodeUnit({ sequence: sequence + 1, changes: [change] }, crc32));
+    await runSql(file, 'INSERT INTO unit VALUES (?, ?)', [sequence + 1, bytes]);
+    const words = await endedByData(t, member);
+    const which = `entry ${index}, term ${term}, in record ${sequence + 1}`;
+    t.true(words.includes(`raft.sqlite: ${which}, cannot be executed (`), words);
+  },
+);
+
+function unitsIn(file: string): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const database = new sqlite3.Database(file);
+    database.get<{ last: number }>('SELECT max(sequence) AS last FROM unit', (error, row) => {
+      if (error === null) resolve(row.last);
+      else reject(error);
+    });
+    database.close();
+  });
+}
+
+test.serial('a server whose snapshot does not restore names it, and ends with 3', async (t) => {
+  const member = await written(t);
+  await member.stop();
+  const file = join(member.dataDir, 'raft.sqlite');
+  const slice = Buffer.alloc(8, 1);
+  const configuration = { voters: [member.id], outgoing: [], learners: [] };
+  const meta = JSON.stringify({ index: 2, term: 1, configuration: { index: 0, configuration } });
+  await runSql(file, 'INSERT INTO snapshot_slice VALUES (1, 0, ?, ?)', [slice, crc32(slice)]);
+  const checksum = crc32(`1 8 ${meta}`);
+  await runSql(file, 'INSERT INTO snapshot VALUES (1, ?, 8, 2, ?)', [meta, checksum]);
+  t.regex(
+    await endedByData(t, member),
+    /raft\.sqlite: the snapshot of entry 2 cannot be restored \(a snapshot's end: .*\); run the/,
+  );
+});
+
+test.serial('a server without its note of what it acknowledged is refused, with 3', async (t) => {
+  const member = await written(t);
+  await member.stop();
+  rmSync(join(member.dataDir, 'acknowledged'));
+  const says = /acknowledged is missing, beside a database in use; .* remove it from the cluster, /;
+  await t.throwsAsync(() => member.start(), { message: says });
+  t.is((await member.exited).code, 3);
 });

@@ -7,19 +7,29 @@
  *     npx ava test/storage-sqlite.test.ts
  */
 import { type ChildProcess, spawn } from 'node:child_process';
-import { readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import {
+  copyFileSync,
+  mkdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
+import { dirname, join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { crc32 } from 'node:zlib';
 import test, { type ExecutionContext } from 'ava';
 import fc from 'fast-check';
 import sqlite3 from 'sqlite3';
+import { checkBatch } from '../src/command.ts';
+import { DirectoryLost } from '../src/storage/data-directory.ts';
 import { BLANK_CHECKPOINT, Folding, replayUnit, startOf } from '../src/storage/folding.ts';
 import { MemoryDisk } from '../src/storage/memory.ts';
-import type { Unit } from '../src/storage/records.ts';
+import { encodeUnit, type Unit } from '../src/storage/records.ts';
 import { SqliteStorage } from '../src/storage/sqlite.ts';
-import { adoptSnapshot, StorageError, type Stored } from '../src/storage/storage.ts';
+import { adoptSnapshot, DamageError, StorageError, type Stored } from '../src/storage/storage.ts';
 import {
   after,
   command,
@@ -32,6 +42,7 @@ import {
   vote,
 } from './support/changes.ts';
 import { entryAt, snapshotDataAt, votedForIn } from './support/disk-writer.ts';
+import { putBatch } from './support/node-rig.ts';
 import { always } from './support/property.ts';
 import { copyFolder, newFolder, removeFolders } from './support/sqlite-medium.ts';
 import {
@@ -101,15 +112,18 @@ type Writer = {
   readonly ended: Promise<unknown>;
   lines: number;
   last: string;
+  /** The last entry that was. */
+  acknowledged: number;
 };
 
 function writer(folder: string): Writer {
   const child = spawn(process.execPath, [WRITER, folder], { stdio: ['ignore', 'pipe', 'inherit'] });
   const ended = new Promise((resolve) => child.once('close', resolve));
-  const writing = { child, ended, lines: 0, last: '' };
+  const writing = { child, ended, lines: 0, last: '', acknowledged: 0 };
   createInterface({ input: child.stdout }).on('line', (line) => {
     writing.lines++;
     writing.last = line;
+    if (/^\d+$/.test(line)) writing.acknowledged = Number(line);
   });
   return writing;
 }
@@ -122,7 +136,7 @@ async function killedAfter(lines: number, writing: Writer): Promise<number> {
     writing.child.kill('SIGKILL');
   }
   await writing.ended;
-  return Number(writing.last);
+  return writing.acknowledged;
 }
 
 test('all that a killed process was told is there, again and again', async (t) => {
@@ -265,6 +279,308 @@ test('a damaged snapshot is not read', async (t) => {
     } else await refused(t, () => load(reader), says);
     await close(reader);
   }
+});
+
+// ---- As it was written, and of no use -----------------------------------------------------------
+
+/** As `found`, with the state machine's word on commands. */
+async function judged(folder: string): Promise<Stored> {
+  const storage = await SqliteStorage.open({ folder, checksum: crc32, checkCommand: checkBatch });
+  try {
+    return await load(storage);
+  } finally {
+    await close(storage);
+  }
+}
+
+function puts(from: number, to: number, term: number) {
+  return entries(
+    ...Array.from({ length: to - from + 1 }, (_, i) => ({
+      index: from + i,
+      term,
+      kind: 'command' as const,
+      command: putBatch(1, from + i),
+    })),
+  );
+}
+
+const SOUND = [[vote(1, 'n1')], [puts(1, 3, 1)], [puts(4, 6, 1)]];
+/** Kind 99 is nobody's. */
+const POISON = entries({
+  index: 7,
+  term: 1,
+  kind: 'command',
+  command: new Uint8Array(28).fill(99),
+});
+
+test('an entry that cannot be executed is named, with file, record and remedy', async (t) => {
+  const folder = newFolder();
+  await written(folder, [...SOUND, [POISON]]);
+  const says = [
+    /raft\.sqlite: entry 7, term 1, in record 4, cannot be executed \(no operation has kind 99\); /,
+    /; run the version .*, or remove this server .*; if all servers say so, see docs\/processes/,
+  ];
+  for (const each of says) await refused(t, () => judged(folder), each);
+  await t.throwsAsync(() => judged(folder), { instanceOf: DamageError });
+});
+
+test('what another entry, or a snapshot, took the place of need not be executed', async (t) => {
+  const cut = newFolder();
+  await written(cut, [...SOUND, [POISON], [{ ...puts(7, 8, 2), truncateFrom: 7 }]]);
+  t.is((await judged(cut)).entries.length, 8);
+  const compacted = newFolder();
+  await written(compacted, [...SOUND, [POISON, puts(8, 9, 1)]]);
+  const storage = await opened(compacted);
+  await load(storage);
+  await save(storage, snapshotAt(8, 1), pattern(500, 1));
+  await persist(storage, [compaction(8, 1)]);
+  await close(storage);
+  t.is((await judged(compacted)).entries.length, 1);
+});
+
+/** The checksum is made right again. */
+function forged(unit: Unit, change: (bytes: Uint8Array, view: DataView) => void): Uint8Array {
+  const bytes = encodeUnit(unit, crc32);
+  const view = new DataView(bytes.buffer);
+  change(bytes, view);
+  view.setUint32(0, crc32(bytes.subarray(4)), true);
+  return bytes;
+}
+
+const CONFIGURATION = { voters: ['n1'], outgoing: [], learners: [] };
+/** Where the first entry of a unit begins, of one change without a vote. */
+const ENTRY_AT = 16 + 38;
+for (const [what, change, says] of [
+  [
+    'an unknown kind',
+    (_, view) => view.setUint8(ENTRY_AT + 16, 9),
+    /entry 7, term 1: unknown kind/,
+  ],
+  ['a configuration that is none', (bytes) => bytes.fill(32, ENTRY_AT + 21), /entry 7, term 1: /],
+  ['more changes than there are', (_, view) => view.setUint32(12, 7, true), /record 4 cannot be/],
+  ['fewer', (_, view) => view.setUint32(12, 0, true), /record 4 cannot be read \(\d+ bytes, of/],
+  ['a longer entry', (_, view) => view.setUint32(ENTRY_AT + 17, 9e6, true), /record 4 cannot be/],
+  [
+    'a gap',
+    (_, view) => view.setFloat64(ENTRY_AT, 9, true),
+    /entry 9, term 1, .* place of entry 7/,
+  ],
+  ['no term', (_, view) => view.setFloat64(ENTRY_AT + 8, 2.5, true), /entry 7, term 2\.5, stands/],
+] as readonly [string, (bytes: Uint8Array, view: DataView) => void, RegExp][]) {
+  test(`a record with ${what} is refused, though its checksum is right`, async (t) => {
+    const folder = newFolder();
+    const entry = {
+      index: 7,
+      term: 1,
+      kind: 'configuration',
+      configuration: CONFIGURATION,
+    } as const;
+    await written(folder, [...SOUND, [entries(entry)]]);
+    const bytes = forged({ sequence: 4, changes: [entries(entry)] }, change);
+    const hex = Buffer.from(bytes).toString('hex');
+    await tamper(folder, `UPDATE unit SET bytes = x'${hex}' WHERE sequence = 4`);
+    await refused(t, () => judged(folder), says);
+    await refused(t, () => judged(folder), /; run the version of this program that wrote it, or /);
+  });
+}
+
+function text(value: string): string {
+  return `'${value}', ${crc32(value)}`;
+}
+
+for (const [what, sql] of [
+  ['checkpoint', `INSERT INTO checkpoint (one, state, checksum) VALUES (1, ${text('{"a":1}')})`],
+  ['checkpoint', `INSERT INTO checkpoint (one, state, checksum) VALUES (1, ${text('null')})`],
+  ['checkpoint', `INSERT INTO checkpoint (one, state, checksum) VALUES (1, ${text('{')})`],
+  ['snapshot', `INSERT INTO snapshot VALUES (1, '{"index":5}', 0, 5, ${crc32('1 0 {"index":5}')})`],
+  ['snapshot', `INSERT INTO snapshot VALUES (1, '5', 0, 5, ${crc32('1 0 5')})`],
+] as const) {
+  test(`a ${what} that says something else is refused: ${sql.slice(-40)}`, async (t) => {
+    const folder = newFolder();
+    await written(folder, SOUND);
+    await tamper(folder, sql);
+    await refused(
+      t,
+      () => judged(folder),
+      new RegExp(`raft\\.sqlite: the ${what} .*cannot be read`),
+    );
+  });
+}
+
+// ---- What was acknowledged ----------------------------------------------------------------------
+
+/** A whole file, and what a crash, or a person, may have made of it. */
+const UNREADABLE: readonly (readonly [string, Buffer | null])[] = [
+  ['missing', null],
+  ['empty', Buffer.alloc(0)],
+  ['cut short', Buffer.alloc(513)],
+  ['all zeros', Buffer.alloc(1024)],
+  ['something else', Buffer.alloc(1024, 'something else')],
+];
+
+function setAcknowledged(folder: string, bytes: Buffer | null): void {
+  const path = join(folder, 'acknowledged');
+  rmSync(path, { force: true });
+  if (bytes !== null) writeFileSync(path, bytes);
+}
+
+for (const [what, bytes] of UNREADABLE) {
+  test(`beside a database in use, a note of what was acknowledged is not ${what}`, async (t) => {
+    const folder = newFolder();
+    await written(folder, UNITS);
+    setAcknowledged(folder, bytes);
+    const says =
+      /acknowledged (is|has) .*, beside a database in use; .* remove it from the cluster/;
+    await refused(t, () => found(folder), says);
+    await t.throwsAsync(() => found(folder), { instanceOf: DamageError });
+    // Nor is it, where only the server's name is known yet.
+    const named = newFolder();
+    const storage = await opened(named);
+    await setRecord(storage, 'identity', 'n1');
+    await close(storage);
+    setAcknowledged(named, bytes);
+    await refused(t, () => found(named), says);
+  });
+
+  test(`a first start goes on where a crash left that note ${what}`, async (t) => {
+    const folder = newFolder();
+    const first = await opened(folder);
+    const blank = newFolder();
+    copyFolder(folder, blank);
+    await close(first);
+    // The database may not be there yet, be empty, or have its tables.
+    for (const stage of ['gone', 'empty', 'made'] as const) {
+      const at = newFolder();
+      if (stage === 'made') copyFolder(blank, at);
+      if (stage === 'empty') writeFileSync(join(at, 'raft.sqlite'), '');
+      setAcknowledged(at, bytes);
+      t.deepEqual(await found(at), EMPTY, stage);
+      await written(at, UNITS);
+      t.is((await found(at)).entries.length, 9, stage);
+      // From now on it is missed.
+      setAcknowledged(at, bytes);
+      await refused(t, () => found(at), /beside a database in use/);
+    }
+  });
+}
+
+test('a note that says 0 is whole from the first start on', async (t) => {
+  const folder = newFolder();
+  const storage = await opened(folder);
+  const copy = newFolder();
+  copyFolder(folder, copy);
+  await close(storage);
+  await written(copy, UNITS);
+  // As a power failure may leave it: nothing that was noted since had come to the disk.
+  copyFileSync(join(folder, 'acknowledged'), join(copy, 'acknowledged'));
+  t.is((await found(copy)).entries.length, 9);
+});
+
+// ---- A directory that is taken away -------------------------------------------------------------
+
+/** What happens to it while it is in use, and what becomes of its database. */
+const TAKEN: readonly (readonly [string, (folder: string) => void, RegExp])[] = [
+  ['removed', (folder) => rmSync(folder, { recursive: true }), /raft\.sqlite was removed while/],
+  ['moved away', (folder) => renameSync(folder, `${folder}.moved`), /raft\.sqlite was removed/],
+  [
+    'moved, with a copy in its place',
+    (folder) => {
+      renameSync(folder, `${folder}.moved`);
+      copyFolder(`${folder}.moved`, folder);
+    },
+    /raft\.sqlite was replaced while/,
+  ],
+  [
+    'robbed of its database',
+    (folder) => rmSync(join(folder, 'raft.sqlite')),
+    /raft\.sqlite was removed while its server ran/,
+  ],
+  [
+    'given another database',
+    (folder) => {
+      copyFileSync(join(folder, 'raft.sqlite'), join(folder, 'other'));
+      renameSync(join(folder, 'other'), join(folder, 'raft.sqlite'));
+    },
+    /raft\.sqlite was replaced while its server ran/,
+  ],
+];
+
+async function inUse(t: ExecutionContext) {
+  const folder = newFolder();
+  t.teardown(() => rmSync(`${folder}.moved`, { recursive: true, force: true }));
+  const lost: DirectoryLost[] = [];
+  const onLost = (error: DirectoryLost): void => void lost.push(error);
+  const storage = await SqliteStorage.open({ folder, checksum: crc32, onLost });
+  await load(storage);
+  t.is(await persist(storage, [run(1, 3, 1)]), null);
+  return { folder, storage, lost };
+}
+
+for (const [what, take, says] of TAKEN) {
+  test(`a directory that is ${what} acknowledges nothing more, from that moment on`, async (t) => {
+    const { folder, storage, lost } = await inUse(t);
+    take(folder);
+    const failure = await persist(storage, [run(4, 4, 1)]);
+    t.true(failure instanceof DirectoryLost);
+    t.regex(failure?.message ?? '', says);
+    t.regex(failure?.message ?? '', /nothing is acknowledged any more; move back .*, or remove/);
+    t.deepEqual(lost, [failure]);
+    t.is(await setRecord(storage, 'identity', 'n1'), failure);
+    t.is(await close(storage), null);
+    // The next start does not take it for a first one, and an operator is told what to do.
+    await refused(t, () => opened(folder), /was (removed|replaced) while .*lost\); move back/);
+    rmSync(join(folder, 'lost'));
+  });
+
+  test(`that a directory was ${what} is noticed when nothing is written, too`, async (t) => {
+    const { folder, storage, lost } = await inUse(t);
+    take(folder);
+    await until('it is noticed', () => lost.length > 0);
+    t.regex(lost[0]?.message ?? '', says);
+    t.true((await persist(storage, [run(4, 4, 1)])) === lost[0]);
+    await close(storage);
+  });
+}
+
+for (const name of ['raft.sqlite-wal', 'acknowledged']) {
+  test(`that ${name} was removed is noticed`, async (t) => {
+    const { folder, storage, lost } = await inUse(t);
+    rmSync(join(folder, name));
+    await until('it is noticed', () => lost.length > 0);
+    t.regex(lost[0]?.message ?? '', new RegExp(`${name} was removed while its server ran`));
+    await close(storage);
+  });
+}
+
+test('a directory that was moved, and is moved back, has all that was acknowledged', async (t) => {
+  const folder = newFolder();
+  const writing = writer(folder);
+  await until('20 lines', () => writing.lines >= 20);
+  renameSync(folder, `${folder}.moved`);
+  await writing.ended;
+  t.regex(writing.last, /raft\.sqlite was removed while its server ran/);
+  rmSync(folder, { recursive: true });
+  renameSync(`${folder}.moved`, folder);
+  const { baseIndex, entries: kept } = await found(folder);
+  t.true(baseIndex + kept.length >= writing.acknowledged, `${writing.acknowledged}`);
+});
+
+test('a write that waits for room is ended by the loss of the directory', async (t) => {
+  const { storage, persisting } = await filled(newFolder());
+  rmSync(dirname(storage.where), { recursive: true });
+  t.true((await persisting) instanceof DirectoryLost);
+  await close(storage);
+});
+
+test('whoever takes the place of a database keeps its files', async (t) => {
+  const { folder, storage } = await inUse(t);
+  renameSync(folder, `${folder}.moved`);
+  const names = ['raft.sqlite', 'raft.sqlite-wal', 'acknowledged'];
+  mkdirSync(folder);
+  for (const name of names) writeFileSync(join(folder, name), `another ${name}`);
+  t.true((await persist(storage, [run(4, 4, 1)])) instanceof DirectoryLost);
+  await close(storage);
+  for (const name of names) t.is(readFileSync(join(folder, name), 'utf8'), `another ${name}`);
 });
 
 // ---- A data directory ---------------------------------------------------------------------------

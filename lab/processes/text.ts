@@ -44,13 +44,18 @@ export function joinHints({ id }: ProcessMember, leaderUrl: string): string {
   ].join('\n');
 }
 
-/** How a node ended that nobody asked to, and the command that starts it again. */
+/** Its data directory cannot be gone on with, and the end of its log says what to do first. */
+const STATUSES_OF_DATA = [3, 4];
+
+/** How a node ended that nobody asked to, and the command that starts it again if one does. */
 export function endText(member: ProcessMember, { code, signal }: Ended): string {
   const how = signal === null ? `ended with status ${code}` : `was ended by ${signal}`;
   const { id, publicUrl, dataDir, logFile } = member;
   const place = dataDir === dataDirectory('.data', id) ? '' : ` --data-dir ${shownPath(dataDir)}`;
+  const ended = `${id} ${how}; the end of ${shownPath(logFile)}: ${endOfLog(member)}`;
+  if (code !== null && STATUSES_OF_DATA.includes(code)) return ended;
   return [
-    `${id} ${how}; the end of ${shownPath(logFile)}: ${endOfLog(member)}`,
+    ended,
     `  again: npm run node -- --node-id ${id} \\`,
     `           --public-url ${publicUrl}${place}`,
   ].join('\n');

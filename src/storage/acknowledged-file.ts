@@ -5,40 +5,59 @@
  *   file   slot · padding · slot · padding, 512 bytes each
  *   slot   checksum 4 · sequence 8
  *
- * The slots are written in turns, so that one is whole whatever happens to the other. Nothing is
- * synced: what a killed process has written the system still has, and an older number, which a
- * power failure may leave, only asks for less.
+ * The slots are written in turns, so that one is whole whatever happens to the other. The file is
+ * synced when it is made, with the number 0 in its first slot, before anything is stored: so
+ * whatever happens later a slot is whole, and a file without one was damaged. No note is synced:
+ * what a killed process has written the system still has, and an older number, which a power
+ * failure may leave, only asks for less.
  */
-import { closeSync, constants, fstatSync, openSync, readSync, writeSync } from 'node:fs';
+import { closeSync, constants, fstatSync, fsyncSync, openSync, readSync, writeSync } from 'node:fs';
 import type { Checksum } from './records.ts';
+import { brokenPromise } from './recovery.ts';
 
 const SLOTS = 2;
 /** What a disk writes as a whole. */
 const SLOT_BYTES = 512;
 const RECORD_BYTES = 12;
 const CHECKSUM_BYTES = 4;
+const FILE_BYTES = SLOTS * SLOT_BYTES;
 
 export class AcknowledgedFile {
   readonly #file: number;
   readonly #checksum: Checksum;
-  #sequence = 0;
+  /** -1: no slot is whole. */
+  #sequence = -1;
   #nextSlot = 0;
 
-  /** Makes the file if it is missing, at its full size: a note must not need room. */
-  constructor(path: string, checksum: Checksum) {
+  /**
+   * Beside a blank database the file is made where it is missing, or where a crash left it half
+   * made; beside any other, that it is missing or unreadable throws StorageError.
+   */
+  constructor(path: string, checksum: Checksum, isBlank: boolean) {
     this.#checksum = checksum;
-    this.#file = openSync(path, constants.O_RDWR | constants.O_CREAT);
+    this.#file = openFile(path, isBlank);
     try {
-      const missing = SLOTS * SLOT_BYTES - fstatSync(this.#file).size;
-      if (missing > 0) writeAt(this.#file, new Uint8Array(missing), SLOTS * SLOT_BYTES - missing);
-      for (let slot = 0; slot < SLOTS; slot++) this.#readSlot(slot);
+      const { size } = fstatSync(this.#file);
+      if (size >= FILE_BYTES) for (let slot = 0; slot < SLOTS; slot++) this.#readSlot(slot);
+      if (this.#sequence >= 0) return;
+      if (!isBlank) {
+        throw brokenPromise(
+          size < FILE_BYTES
+            ? `${path} has ${size} bytes instead of ${FILE_BYTES}, beside a database in use`
+            : `${path} is damaged, beside a database in use`,
+        );
+      }
+      // At its full size: a note must not need room.
+      writeAt(this.#file, new Uint8Array(FILE_BYTES), 0);
+      this.note(0);
+      fsyncSync(this.#file);
     } catch (error) {
       closeSync(this.#file);
       throw error;
     }
   }
 
-  /** 0 if nothing was noted, or no slot is whole. */
+  /** 0 if nothing was noted. */
   get sequence(): number {
     return this.#sequence;
   }
@@ -64,9 +83,20 @@ export class AcknowledgedFile {
     const view = new DataView(record.buffer);
     if (view.getUint32(0, true) !== this.#checksum(record.subarray(CHECKSUM_BYTES))) return;
     const sequence = view.getFloat64(CHECKSUM_BYTES, true);
-    if (sequence <= this.#sequence) return;
+    if (!(sequence > this.#sequence)) return;
     this.#sequence = sequence;
     this.#nextSlot = (slot + 1) % SLOTS;
+  }
+}
+
+function openFile(path: string, isBlank: boolean): number {
+  try {
+    return openSync(path, constants.O_RDWR | (isBlank ? constants.O_CREAT : 0));
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === 'ENOENT') throw brokenPromise(`${path} is missing, beside a database in use`);
+    if (code === 'EISDIR') throw brokenPromise(`${path} is a directory, beside a database`);
+    throw error;
   }
 }
 

@@ -31,6 +31,31 @@ export const BLANK_CHECKPOINT: Checkpoint = {
   logFrom: { unit: 0, change: 0 },
 };
 
+/** The inverse of JSON. Throws RangeError or SyntaxError for a text that is none. */
+export function parseCheckpoint(text: string): Checkpoint {
+  const checkpoint: Checkpoint = JSON.parse(text);
+  const { folded, currentTerm, votedFor, baseIndex, baseTerm, logFrom } = Object(checkpoint);
+  const counts = [folded, currentTerm, baseIndex, baseTerm, logFrom?.unit, logFrom?.change];
+  if (!counts.every(isCount) || !(votedFor === null || typeof votedFor === 'string')) {
+    throw new RangeError(`no checkpoint: ${text}`);
+  }
+  return checkpoint;
+}
+
+/** Throws RangeError for what no server stores: indexes with gaps, terms that are no numbers. */
+export function checkReplayed({ currentTerm, baseIndex, entries }: Replayed): void {
+  if (!isCount(currentTerm)) throw new RangeError(`its term is ${currentTerm}`);
+  for (const [position, { index, term }] of entries.entries()) {
+    const expected = baseIndex + 1 + position;
+    if (index === expected && isCount(index) && isCount(term)) continue;
+    throw new RangeError(`entry ${index}, term ${term}, stands in the place of entry ${expected}`);
+  }
+}
+
+function isCount(value: unknown): boolean {
+  return Number.isSafeInteger(value) && Number(value) >= 0;
+}
+
 /** So many units, or about so many bytes of them, are folded at a time. */
 const UNITS_MAX = 64;
 const BYTES_MAX = 8 << 20;

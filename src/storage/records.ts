@@ -51,7 +51,10 @@ export function encodeUnit(unit: Unit, checksum: Checksum): Uint8Array<ArrayBuff
   return bytes;
 }
 
-/** `null` for a unit that is cut short or damaged. */
+/**
+ * `null` for a unit that is cut short or damaged. Throws RangeError, SyntaxError or TypeError for
+ * one whose checksum is right, and whose content is none.
+ */
 export function decodeUnit(bytes: Uint8Array, checksum: Checksum): Unit | null {
   if (bytes.byteLength < UNIT_BYTES) return null;
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
@@ -64,6 +67,8 @@ export function decodeUnit(bytes: Uint8Array, checksum: Checksum): Unit | null {
     changes.push(change);
     at = end;
   }
+  if (at !== bytes.byteLength)
+    throw new RangeError(`${bytes.byteLength} bytes, of which ${at} count`);
   return { sequence: view.getFloat64(4, true), changes };
 }
 
@@ -112,10 +117,7 @@ function readChange(bytes: Uint8Array, view: DataView, at: number): [PersistChan
   const entries: Entry[] = [];
   for (let i = 0; i < count; i++) {
     const length = view.getUint32(next + 17, true);
-    const content = bytes.slice(next + ENTRY_BYTES, next + ENTRY_BYTES + length);
-    const kind = entryKindOf(view.getUint8(next + 16));
-    const [index, term] = [view.getFloat64(next, true), view.getFloat64(next + 8, true)];
-    entries.push(makeEntry(index, term, kind, content));
+    entries.push(readEntry(bytes, view, next, length));
     next += ENTRY_BYTES + length;
   }
   const votedFor = (flags & HAS_VOTE) === 0 ? null : vote;
@@ -128,6 +130,17 @@ function readChange(bytes: Uint8Array, view: DataView, at: number): [PersistChan
     },
     next,
   ];
+}
+
+function readEntry(bytes: Uint8Array, view: DataView, at: number, length: number): Entry {
+  const [index, term] = [view.getFloat64(at, true), view.getFloat64(at + 8, true)];
+  const content = bytes.slice(at + ENTRY_BYTES, at + ENTRY_BYTES + length);
+  try {
+    return makeEntry(index, term, entryKindOf(view.getUint8(at + 16)), content);
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new RangeError(`entry ${index}, term ${term}: ${reason}`, { cause: error });
+  }
 }
 
 function voteBytes(votedFor: string | null): Uint8Array {

@@ -5,7 +5,7 @@
  * A disk by itself cannot tell a torn tail from a lost promise. So every unit that is written has a
  * sequence number, and the highest one that was reported durable is noted apart from them.
  */
-import { StorageError, type Stored } from './storage.ts';
+import { DamageError, type Stored, withRemedy } from './storage.ts';
 
 export type FoundUnit = {
   /** Counted from 1 in the order of writing. */
@@ -41,11 +41,16 @@ export function unitsToKeep(
  * What was acknowledged is gone: the server may have voted or vouched for entries by it, so it must
  * not go on under its name (§3.8).
  */
-export function brokenPromise(what: string): StorageError {
-  return new StorageError(
+export function brokenPromise(what: string): DamageError {
+  return new DamageError(
     `${what}; the node must not start with less than it has promised: ` +
       'remove it from the cluster, clear its storage, and let it join again under a new name',
   );
+}
+
+/** It is as it was written, by its checksum, and means nothing to this program. */
+export function unreadable(what: string, cause: unknown): DamageError {
+  return new DamageError(withRemedy(what, cause));
 }
 
 /** What a disk holds at the first start; and what is told of one that cannot be read. */

@@ -6,6 +6,7 @@
  * Little-endian; the checksum covers everything behind it. The meta is JSON: a disk has a single
  * one, and it is read once.
  */
+import { configurationOf } from '../entry.ts';
 import type { SnapshotMeta } from '../raft/types.ts';
 import type { Checksum } from './records.ts';
 
@@ -23,7 +24,19 @@ export function encodeMeta(meta: SnapshotMeta): Uint8Array<ArrayBuffer> {
 
 /** Of bytes that a checksum has vouched for. */
 export function decodeMeta(bytes: Uint8Array): SnapshotMeta {
-  return JSON.parse(textDecoder.decode(bytes)) as SnapshotMeta;
+  return parseMeta(textDecoder.decode(bytes));
+}
+
+/** Throws RangeError or SyntaxError for a text that is none. */
+export function parseMeta(text: string): SnapshotMeta {
+  const meta: SnapshotMeta = JSON.parse(text);
+  const { index, term, configuration } = Object(meta);
+  const counts = [index, term, configuration?.index];
+  if (!counts.every((count) => Number.isSafeInteger(count) && count >= 0)) {
+    throw new RangeError(`what a snapshot stands for has an index and a term, got ${text}`);
+  }
+  configurationOf(configuration.configuration);
+  return meta;
 }
 
 export function encodeSnapshot(snapshot: Snapshot, checksum: Checksum): Uint8Array<ArrayBuffer> {

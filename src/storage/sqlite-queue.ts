@@ -17,11 +17,17 @@ type Job = {
   readonly ended: (error: StorageError | null) => void;
 };
 
+export type Surroundings = {
+  /** The next step of tidying up, if there is one. */
+  tidy(): Attempt | null;
+  onFull(full: boolean): void;
+  /** Asked after each write, before it counts: what was written may be nowhere by now. */
+  lost(): StorageError | null;
+};
+
 export class SqliteQueue {
   readonly #where: string;
-  /** The next step of tidying up, if there is one. */
-  readonly #tidy: () => Attempt | null;
-  readonly #onFull: (full: boolean) => void;
+  readonly #around: Surroundings;
   readonly #jobs: Job[] = [];
   #working = false;
   #tidyIsNext = false;
@@ -33,10 +39,9 @@ export class SqliteQueue {
   /** Why nothing is done any more. */
   #over: StorageError | null = null;
 
-  constructor(where: string, tidy: () => Attempt | null, onFull: (full: boolean) => void) {
+  constructor(where: string, around: Surroundings) {
     this.#where = where;
-    this.#tidy = tidy;
-    this.#onFull = onFull;
+    this.#around = around;
   }
 
   write(attempt: Attempt, ended: Job['ended']): void {
@@ -59,6 +64,13 @@ export class SqliteQueue {
     this.#add({ kind: 'release', attempt, ended });
   }
 
+  /** Nothing is done from now on; who waits is told. */
+  end(error: StorageError): void {
+    this.#over ??= error;
+    this.#stopWaiting();
+    void this.#work();
+  }
+
   #add(job: Job): void {
     this.#jobs.push(job);
     void this.#work();
@@ -78,7 +90,7 @@ export class SqliteQueue {
     if (job === undefined || this.#tidyIsNext) {
       this.#tidyIsNext = false;
       const halted = this.#tidyWaits || this.#closing || this.#over !== null;
-      const tidy = halted ? null : this.#tidy();
+      const tidy = halted ? null : this.#around.tidy();
       if (tidy !== null) return () => this.#tidyUp(tidy);
     }
     if (job === undefined) return null;
@@ -87,8 +99,7 @@ export class SqliteQueue {
   }
 
   async #do(job: Job): Promise<void> {
-    const over = job.kind === 'release' ? null : this.#over;
-    const failure = over ?? (await failureOf(job.attempt));
+    const failure = job.kind === 'release' ? await failureOf(job.attempt) : await this.#try(job);
     if (failure instanceof DiskFull && !this.#closing) {
       this.#waitForRoom();
       return;
@@ -96,6 +107,14 @@ export class SqliteQueue {
     this.#jobs.splice(this.#jobs.indexOf(job), 1);
     if (failure === null && job.kind === 'write') this.#foundRoom();
     job.ended(failure);
+  }
+
+  async #try(job: Job): Promise<StorageError | null> {
+    if (this.#over !== null) return this.#over;
+    const failure = await failureOf(job.attempt);
+    // Ended meanwhile, or to be ended: whatever came of the attempt counts for nothing.
+    if (job.kind === 'write' || failure !== null) this.#over ??= this.#around.lost();
+    return this.#over ?? failure;
   }
 
   async #tidyUp(tidy: Attempt): Promise<void> {
@@ -110,7 +129,7 @@ export class SqliteQueue {
       this.#stopWaiting();
       void this.#work();
     }, RETRY_AFTER_MS);
-    if (!this.#isFull) this.#onFull(true);
+    if (!this.#isFull) this.#around.onFull(true);
     this.#isFull = true;
   }
 
@@ -122,7 +141,7 @@ export class SqliteQueue {
 
   #foundRoom(): void {
     this.#tidyWaits = false;
-    if (this.#isFull) this.#onFull(false);
+    if (this.#isFull) this.#around.onFull(false);
     this.#isFull = false;
   }
 }

@@ -4,7 +4,8 @@
  */
 import type { Index, SnapshotMeta } from '../raft/types.ts';
 import type { Checksum } from './records.ts';
-import { brokenPromise } from './recovery.ts';
+import { brokenPromise, unreadable } from './recovery.ts';
+import { parseMeta } from './snapshot-record.ts';
 import type { SqliteFile } from './sqlite-file.ts';
 import type { Attempt, SqliteQueue } from './sqlite-queue.ts';
 import type { Chunk, SnapshotWriter } from './storage.ts';
@@ -176,11 +177,16 @@ export class SqliteSnapshots {
   }
 
   #judged({ id, meta: text, bytes, entry, checksum }: Row): Latest {
-    if (checksum === this.#rowChecksum(id, text, bytes)) {
-      const meta = JSON.parse(text) as SnapshotMeta;
-      if (meta.index === entry) return { id, meta, bytes };
+    const what = `${this.#file.path}: the snapshot of entry ${entry}`;
+    if (checksum !== this.#rowChecksum(id, text, bytes)) throw brokenPromise(`${what} is damaged`);
+    let meta: SnapshotMeta;
+    try {
+      meta = parseMeta(text);
+    } catch (error) {
+      throw unreadable(`${what} cannot be read`, error);
     }
-    throw brokenPromise(`${this.#file.path}: the snapshot of entry ${entry} is damaged`);
+    if (meta.index !== entry) throw brokenPromise(`${what} is damaged`);
+    return { id, meta, bytes };
   }
 
   #rowChecksum(id: number, meta: string, bytes: number): number {

@@ -2,18 +2,20 @@
  * The log in a database: a row for each unit, as bytes with a checksum, and a checkpoint for the
  * units that are no more. A unit is one statement, so one commit and one sync.
  */
-import type { PersistChange, SnapshotMeta } from '../raft/types.ts';
+import type { Entry, PersistChange, SnapshotMeta } from '../raft/types.ts';
 import type { AcknowledgedFile } from './acknowledged-file.ts';
 import {
   BLANK_CHECKPOINT,
   type Checkpoint,
+  checkReplayed,
   Folding,
+  parseCheckpoint,
   type Replayed,
   replayUnit,
   startOf,
 } from './folding.ts';
 import { type Checksum, decodeUnit, encodeUnit, type Unit } from './records.ts';
-import { brokenPromise, unitsToKeep } from './recovery.ts';
+import { brokenPromise, unitsToKeep, unreadable } from './recovery.ts';
 import { fileError, type SqliteFile } from './sqlite-file.ts';
 import type { Attempt } from './sqlite-queue.ts';
 import { adoptSnapshot, type Stored } from './storage.ts';
@@ -45,6 +47,8 @@ const PAGE = `
 `;
 
 type Row = { readonly sequence: number; readonly bytes: Buffer };
+/** An entry that cannot be executed, unless a later unit or the base has done away with it. */
+type Suspect = { readonly entry: Entry; readonly sequence: number; readonly reason: unknown };
 type Found = { readonly sequence: number; readonly bytes: number; readonly unit: Unit | null };
 
 const textEncoder = new TextEncoder();
@@ -53,22 +57,36 @@ export class SqliteUnits {
   readonly #file: SqliteFile;
   readonly #acknowledged: AcknowledgedFile;
   readonly #checksum: Checksum;
+  /** Throws for a command that cannot be executed. */
+  readonly #checkCommand: (command: Uint8Array) => void;
+  #suspects: Suspect[] = [];
   #folding = new Folding(BLANK_CHECKPOINT);
   #last = 0;
 
-  constructor(file: SqliteFile, acknowledged: AcknowledgedFile, checksum: Checksum) {
+  constructor(
+    file: SqliteFile,
+    acknowledged: AcknowledgedFile,
+    checksum: Checksum,
+    checkCommand: (command: Uint8Array) => void,
+  ) {
     this.#file = file;
     this.#acknowledged = acknowledged;
     this.#checksum = checksum;
+    this.#checkCommand = checkCommand;
   }
 
-  /** Throws StorageError if anything that was acknowledged is not there. */
+  /**
+   * Throws StorageError if anything that was acknowledged is not there, or if the log cannot be
+   * read or executed: a server that led with it would have nothing to send that others can take.
+   */
   async load(snapshot: SnapshotMeta | null): Promise<Stored> {
     await this.#file.syncLog();
     const checkpoint = await this.#checkpoint();
     const state = startOf(checkpoint);
     this.#folding = new Folding(checkpoint);
+    this.#suspects = [];
     this.#last = await this.#replay(checkpoint, state);
+    this.#judge(state);
     await this.#file.run(CUT, this.#last);
     if (adoptSnapshot(state, snapshot) && snapshot !== null) {
       await this.#setCheckpoint(this.#folding.adopt(snapshot, this.#last));
@@ -135,6 +153,7 @@ export class SqliteUnits {
       kept = unitsToKeep(found, 0, where, before);
       for (const { unit, bytes } of page.slice(0, kept - before)) {
         if (unit === null) continue;
+        this.#suspect(unit);
         replayUnit(state, unit, checkpoint);
         this.#folding.take(unit, bytes);
       }
@@ -146,9 +165,45 @@ export class SqliteUnits {
   #found({ sequence, bytes }: Row): Found {
     // Not as a Buffer: slices of one are no copies, and would keep the whole row.
     const plain = new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-    const decoded = decodeUnit(plain, this.#checksum);
+    const decoded = this.#decoded(sequence, plain);
     const unit = decoded?.sequence === sequence ? decoded : null;
     return { sequence, bytes: bytes.byteLength, unit };
+  }
+
+  #decoded(sequence: number, bytes: Uint8Array): Unit | null {
+    try {
+      return decodeUnit(bytes, this.#checksum);
+    } catch (error) {
+      throw unreadable(`${this.#file.path}: record ${sequence} cannot be read`, error);
+    }
+  }
+
+  #suspect({ sequence, changes }: Unit): void {
+    for (const { entries } of changes) {
+      for (const entry of entries) {
+        if (entry.kind !== 'command') continue;
+        try {
+          this.#checkCommand(entry.command);
+        } catch (reason) {
+          this.#suspects.push({ entry, sequence, reason });
+        }
+      }
+    }
+  }
+
+  #judge(state: Replayed): void {
+    const where = this.#file.path;
+    const { baseIndex, entries } = state;
+    for (const { entry, sequence, reason } of this.#suspects) {
+      if (entries[entry.index - baseIndex - 1] !== entry) continue;
+      const which = `entry ${entry.index}, term ${entry.term}, in record ${sequence}`;
+      throw unreadable(`${where}: ${which}, cannot be executed`, reason);
+    }
+    try {
+      checkReplayed(state);
+    } catch (error) {
+      throw unreadable(`${where}: its log cannot be read`, error);
+    }
   }
 
   async #checkpoint(): Promise<Checkpoint> {
@@ -156,10 +211,15 @@ export class SqliteUnits {
     const [row] = await this.#file.all<State>(GET_CHECKPOINT);
     // A blank database has none until the first is written.
     if (row === undefined) return BLANK_CHECKPOINT;
-    if (row.checksum === this.#checksum(textEncoder.encode(row.state))) {
-      return JSON.parse(row.state) as Checkpoint;
+    const what = `${this.#file.path}: the checkpoint of its log`;
+    if (row.checksum !== this.#checksum(textEncoder.encode(row.state))) {
+      throw brokenPromise(`${what} is damaged`);
     }
-    throw brokenPromise(`${this.#file.path}: the checkpoint of its log is damaged`);
+    try {
+      return parseCheckpoint(row.state);
+    } catch (error) {
+      throw unreadable(`${what} cannot be read`, error);
+    }
   }
 
   async #setCheckpoint(checkpoint: Checkpoint): Promise<void> {

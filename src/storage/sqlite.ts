@@ -3,17 +3,24 @@
  * and `acknowledged` beside it. Nothing is done on the thread that the node runs on but to note
  * what was acknowledged. One process at a time can have a data directory open.
  */
-import { mkdir } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { Index, PersistChange, SnapshotMeta } from '../raft/types.ts';
 import { AcknowledgedFile } from './acknowledged-file.ts';
+import { checkForWord, DataDirectory, type DirectoryLost, makeFolder } from './data-directory.ts';
 import type { Checksum } from './records.ts';
-import { brokenPromise, nothingStored } from './recovery.ts';
+import { brokenPromise, nothingStored, unitsToKeep } from './recovery.ts';
 import { fileError, SqliteFile, syncFolder, unusableFolder } from './sqlite-file.ts';
 import { SqliteQueue } from './sqlite-queue.ts';
 import { SNAPSHOTS_SCHEMA, SqliteSnapshots } from './sqlite-snapshots.ts';
 import { SqliteUnits, UNITS_SCHEMA } from './sqlite-units.ts';
-import type { Chunk, Done, SnapshotWriter, Storage, StorageError, Stored } from './storage.ts';
+import {
+  type Chunk,
+  type Done,
+  type SnapshotWriter,
+  type Storage,
+  StorageError,
+  type Stored,
+} from './storage.ts';
 
 export type SqliteOptions = {
   /** The data directory; made if it is missing. */
@@ -21,7 +28,14 @@ export type SqliteOptions = {
   readonly checksum: Checksum;
   /** The disk has become full, and writes wait for room; or they go on. */
   readonly onFull?: (full: boolean) => void;
+  /** It was removed or replaced; nothing is done or acknowledged any more. */
+  readonly onLost?: (error: DirectoryLost) => void;
+  /** Throws RangeError for a command of the log that the state machine cannot execute. */
+  readonly checkCommand?: (command: Uint8Array) => void;
 };
+
+const DATABASE = 'raft.sqlite';
+const ACKNOWLEDGED = 'acknowledged';
 
 const RECORDS_SCHEMA = `
   CREATE TABLE record (name TEXT PRIMARY KEY, text TEXT NOT NULL, checksum INTEGER NOT NULL)
@@ -29,6 +43,13 @@ const RECORDS_SCHEMA = `
 `;
 const SET_RECORD = 'INSERT OR REPLACE INTO record (name, text, checksum) VALUES (?, ?, ?)';
 const GET_RECORD = 'SELECT text, checksum FROM record WHERE name = ?';
+/** Before the first row comes a file that says what was acknowledged. */
+const IS_BLANK = `
+  SELECT NOT EXISTS (
+    SELECT 1 FROM unit UNION ALL SELECT 1 FROM checkpoint UNION ALL SELECT 1 FROM record
+    UNION ALL SELECT 1 FROM snapshot UNION ALL SELECT 1 FROM snapshot_slice
+  ) AS blank
+`;
 
 const FORMAT = {
   /** 'RaFt' */
@@ -43,37 +64,61 @@ export class SqliteStorage implements Storage {
   readonly #file: SqliteFile;
   readonly #acknowledged: AcknowledgedFile;
   readonly #checksum: Checksum;
+  readonly #directory: DataDirectory;
   readonly #queue: SqliteQueue;
   readonly #units: SqliteUnits;
   readonly #snapshots: SqliteSnapshots;
 
   private constructor(file: SqliteFile, acknowledged: AcknowledgedFile, options: SqliteOptions) {
-    const { checksum, folder, onFull } = options;
-    const tidy = () => this.#units.tidy() ?? this.#snapshots.tidy();
+    const { checksum, folder, onFull, onLost, checkCommand } = options;
     this.#file = file;
     this.#acknowledged = acknowledged;
     this.#checksum = checksum;
-    this.#queue = new SqliteQueue(folder, tidy, onFull ?? (() => {}));
-    this.#units = new SqliteUnits(file, acknowledged, checksum);
+    this.#directory = new DataDirectory(
+      folder,
+      [DATABASE, `${DATABASE}-wal`, ACKNOWLEDGED],
+      (error) => {
+        this.#queue.end(error);
+        onLost?.(error);
+      },
+    );
+    this.#queue = new SqliteQueue(folder, {
+      tidy: () => this.#units.tidy() ?? this.#snapshots.tidy(),
+      onFull: onFull ?? (() => {}),
+      lost: () => this.#directory.lookAtDatabase(),
+    });
+    this.#units = new SqliteUnits(file, acknowledged, checksum, checkCommand ?? (() => {}));
     this.#snapshots = new SqliteSnapshots(file, this.#queue, checksum);
   }
 
   /** Rejects with StorageError if the directory cannot be used, or another process uses it. */
   static async open(options: SqliteOptions): Promise<SqliteStorage> {
     const { folder, checksum } = options;
-    await makeFolder(folder).catch((error: unknown) => {
-      throw unusableFolder(folder, error);
-    });
-    const file = await SqliteFile.open(join(folder, 'raft.sqlite'), FORMAT);
     try {
-      const acknowledged = new AcknowledgedFile(join(folder, 'acknowledged'), checksum);
+      makeFolder(folder);
+      checkForWord(folder);
+    } catch (error) {
+      throw error instanceof StorageError ? error : unusableFolder(folder, error);
+    }
+    const file = await SqliteFile.open(join(folder, DATABASE), FORMAT);
+    try {
+      const [found] = await file.all<{ blank: number }>(IS_BLANK);
+      const isBlank = found?.blank === 1;
+      const acknowledged = new AcknowledgedFile(join(folder, ACKNOWLEDGED), checksum, isBlank);
+      // Before anybody takes it for a first start.
+      if (isBlank) unitsToKeep([], acknowledged.sequence, file.path);
       await syncFolder(folder);
       await syncFolder(dirname(folder));
       return new SqliteStorage(file, acknowledged, options);
     } catch (error) {
       await file.close();
-      throw fileError(file.path, error);
+      throw error instanceof StorageError ? error : fileError(file.path, error);
     }
+  }
+
+  /** The database. */
+  get where(): string {
+    return this.#file.path;
   }
 
   load(done: (error: StorageError | null, stored: Stored) => void): void {
@@ -107,7 +152,9 @@ export class SqliteStorage implements Storage {
 
   close(done: Done): void {
     const release = async (): Promise<void> => {
-      await this.#file.close();
+      this.#directory.close();
+      // SQLite would remove the log of the database that has taken the place of this one.
+      if (!this.#directory.isLost) await this.#file.close();
       this.#acknowledged.close();
     };
     this.#queue.close(release, done);
@@ -158,13 +205,4 @@ export class SqliteStorage implements Storage {
   #recordChecksum(name: string, text: string): number {
     return this.#checksum(textEncoder.encode(`${name}\n${text}`));
   }
-}
-
-/** `recursive` of Node's own never ends where nothing can be made, as below /proc. */
-async function makeFolder(folder: string): Promise<void> {
-  const failure = await mkdir(folder).catch((error: NodeJS.ErrnoException) => error);
-  if (failure === undefined || failure.code === 'EEXIST') return;
-  if (failure.code !== 'ENOENT' || dirname(folder) === folder) throw failure;
-  await makeFolder(dirname(folder));
-  await mkdir(folder);
 }

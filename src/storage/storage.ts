@@ -21,6 +21,42 @@ export class StorageError extends Error {
   override name = 'StorageError';
 }
 
+/**
+ * What is stored is not what was promised, or cannot be read although it is as it was written:
+ * every start would end here until somebody sees to it.
+ */
+export class DamageError extends StorageError {
+  override name = 'DamageError';
+}
+
+/**
+ * The state machine cannot take what the storage holds, which is as it was written: the same would
+ * come of every start. It is no fault of the storage's.
+ */
+export class ExecutionError extends Error {
+  override name = 'ExecutionError';
+
+  /** `what` names where it is, and what it is. */
+  constructor(what: string, cause: RangeError) {
+    super(withRemedy(what, cause), { cause });
+  }
+}
+
+/** Of what cannot be read, executed or restored though its checksum is right. */
+export function withRemedy(what: string, cause: unknown): string {
+  const reason = cause instanceof Error ? cause.message : String(cause);
+  return (
+    `${what} (${reason}); run the version of this program that wrote it, or remove this server ` +
+    'from the cluster, clear its data directory, and let it join again under a new name; if all ' +
+    'servers say so, see docs/processes.md'
+  );
+}
+
+/** A state machine says so by a RangeError; V8 says by the same that memory has run out. */
+export function isMalformed(error: unknown): error is RangeError {
+  return error instanceof RangeError && !error.message.includes('allocation failed');
+}
+
 export type Done = (error: StorageError | null) => void;
 
 /** Some bytes of a snapshot; `last` if it ends with them. */
@@ -43,6 +79,8 @@ export interface SnapshotWriter {
 }
 
 export interface Storage {
+  /** What people look for when something is wrong with it, such as a file. */
+  readonly where?: string;
   /** Reads everything back; called once, before anything is persisted. */
   load(done: (error: StorageError | null, stored: Stored) => void): void;
   /**
