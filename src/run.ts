@@ -20,10 +20,10 @@ async function main(words: readonly string[]): Promise<number> {
   }
   const { config } = request;
   ensureWritable(config.dataDir, 'DATA_DIR');
-  const log = createLogger(config);
+  const { log, linesLost } = createLogger(config);
   const stopped = stopSignal();
   // Whoever cannot wait for a long log to be read may go: nothing has been promised yet.
-  const server = await Promise.race([startServer(config, log), stopped]);
+  const server = await Promise.race([startServer(config, log, linesLost), stopped]);
   if (server === undefined) return 0;
   log.info({ host: config.host, port: server.port, dataDir: config.dataDir }, 'ready');
   // Now, as it may be killed.
@@ -59,6 +59,8 @@ function complain(error: unknown): void {
   process.stderr.write(`${oneLine(messageOf(error))}\n`);
 }
 
+// Who reads them may go before the server does.
+for (const stream of [process.stdout, process.stderr]) stream.on('error', () => {});
 try {
   // What is still open must not keep a process that has been told to end.
   process.exit(await main(process.argv.slice(2)));

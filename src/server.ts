@@ -55,9 +55,16 @@ export type Server = {
 /** How long a leader that is stopped waits for another to take over. */
 const HAND_OVER_MS = 1000;
 
-/** Throws a UserError for what its user can mend. */
-export async function startServer(config: Config, log: Logger): Promise<Server> {
-  const server = new ServerProcess(config, log);
+/**
+ * `linesLost` is how many lines of the log could not be written. Throws a UserError for what its
+ * user can mend.
+ */
+export async function startServer(
+  config: Config,
+  log: Logger,
+  linesLost: () => number,
+): Promise<Server> {
+  const server = new ServerProcess(config, log, linesLost);
   try {
     await server.start();
   } catch (error) {
@@ -71,6 +78,7 @@ export async function startServer(config: Config, log: Logger): Promise<Server> 
 class ServerProcess implements Server, Service {
   readonly #config: Config;
   readonly #log: Logger;
+  readonly #linesLost: () => number;
   readonly #turns = new Turns(() => this.#node.flush());
   readonly #peers: WsPeers;
   readonly #requests: Requests;
@@ -90,9 +98,10 @@ class ServerProcess implements Server, Service {
   /** It hears its peers no longer. */
   #stopped = false;
 
-  constructor(config: Config, log: Logger) {
+  constructor(config: Config, log: Logger, linesLost: () => number) {
     this.#config = config;
     this.#log = log;
+    this.#linesLost = linesLost;
     this.failed = new Promise((resolve) => {
       this.#reportFailure = resolve;
     });
@@ -391,7 +400,10 @@ class ServerProcess implements Server, Service {
   }
 
   gauges(): Readonly<Record<string, number>> {
-    return gaugesOf(this.#opened, this.#peers, this.#requests.waiting);
+    return {
+      ...gaugesOf(this.#opened, this.#peers, this.#requests.waiting),
+      log_lines_lost_total: this.#linesLost(),
+    };
   }
 
   get faults(): FaultsDesk | null {
