@@ -33,7 +33,7 @@ export function nowUs(): number {
  */
 export function createClock(): Clock {
   let deadlineUs = Number.POSITIVE_INFINITY;
-  let fire: () => void = () => {};
+  let fire: (lateUs: number) => void = () => {};
   let timer: NodeJS.Timeout | null = null;
   let armedUs = Number.POSITIVE_INFINITY;
   const arm = (): void => {
@@ -44,9 +44,10 @@ export function createClock(): Clock {
   const onTimeout = (): void => {
     timer = null;
     armedUs = Number.POSITIVE_INFINITY;
-    if (nowUs() >= deadlineUs) {
+    const lateUs = nowUs() - deadlineUs;
+    if (lateUs >= 0) {
       deadlineUs = Number.POSITIVE_INFINITY;
-      fire();
+      fire(lateUs);
     } else if (deadlineUs < Number.POSITIVE_INFINITY) arm();
   };
   return {

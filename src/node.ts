@@ -34,8 +34,11 @@ import type { Transport } from './transport/transport.ts';
 export interface Clock {
   /** Integer microseconds that never go back. */
   nowUs(): number;
-  /** Calls `fire` once at or after `atUs`, instead of what an earlier call asked for. */
-  setTimer(atUs: number, fire: () => void): void;
+  /**
+   * Calls `fire` once at or after `atUs`, instead of what an earlier call asked for. It says how
+   * late that is where messages may have arrived before it that have not been handed over.
+   */
+  setTimer(atUs: number, fire: (lateUs?: number) => void): void;
 }
 
 export interface StateMachine extends SnapshotState {
@@ -83,6 +86,12 @@ export type Host = {
   readonly onFailure: (error: Error) => void;
 };
 
+/**
+ * A timer that is so late was held up by something other than the node, whose turns are shorter:
+ * by other processes, or by the host.
+ */
+const HELD_UP_US = 20_000;
+
 /** Results that go out without waiting for the turn's end. */
 const FRAME_RESULTS = 512;
 
@@ -114,6 +123,12 @@ export class Node {
 
   /** What the state machine has executed; the core is told in a step of its own. */
   #appliedIndex: Index = 0;
+
+  /** Timers that fired so late that the node was held up rather than its peers. */
+  timersLate = 0;
+  #wasHeldUp = false;
+  /** A deadline has passed, and what arrived before it is being taken in. */
+  #takingIn = false;
 
   #nextId = 1;
   readonly #proposals = new Map<number, readonly Part[]>();
@@ -379,12 +394,32 @@ export class Node {
   }
 
   #armTimer(): void {
-    if (this.#stopped || this.#state === null) return;
+    if (this.#stopped || this.#state === null || this.#takingIn) return;
     this.#host.clock.setTimer(nextDeadlineUs(this.#state), this.#onTimer);
   }
 
-  readonly #onTimer = (): void => {
-    this.#enqueue({ kind: 'timer', nowUs: this.#nowUs() });
+  /**
+   * An election timeout is about the silence of others (§3.4). An event loop fires its timers
+   * before it looks at its sockets, so a server that was held up would campaign with its leader's
+   * heartbeats unread. It takes them in first, in two turns, and the deadline has moved. A leader's
+   * heartbeat is not to wait.
+   */
+  readonly #onTimer = (lateUs?: number): void => {
+    const isLate = lateUs !== undefined && lateUs > HELD_UP_US;
+    if (isLate) this.timersLate++;
+    if (lateUs === undefined || this.#state?.role.kind === 'leader') {
+      this.#wasHeldUp = isLate && !this.#wasHeldUp;
+      const heldUp = this.#wasHeldUp ? { wasHeldUp: true } : {};
+      this.#enqueue({ kind: 'timer', nowUs: this.#nowUs(), ...heldUp });
+      return;
+    }
+    this.#takingIn = true;
+    this.#host.later(() => {
+      this.#host.later(() => {
+        this.#takingIn = false;
+        this.#enqueue({ kind: 'timer', nowUs: this.#nowUs() });
+      });
+    });
   };
 
   /** What is called back from outside a step ends the node where it throws, not who called. */

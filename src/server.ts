@@ -130,12 +130,14 @@ class ServerProcess implements Server, Service {
     const config = this.#config;
     // Nothing is begun under an address that another has.
     await tryListening(config);
+    // It takes a while, and comes before the node counts for how long it hears nobody.
+    const http = createHttp(this, { log: this.#log });
+    await http.ready();
     const storage = await this.#openStorage();
     this.#member = await Member.open(this.#memberHost(), storage, () => this.#firstRecord());
     this.#compareWithRecord(this.#member.record);
     await Promise.race([this.#member.start(), this.failed.then((error) => Promise.reject(error))]);
     this.#follow();
-    const http = createHttp(this, { log: this.#log });
     this.#http = http;
     // To Node every request that offers another protocol is an upgrade, as curl's --http2 sends.
     Object.assign(http.server, {

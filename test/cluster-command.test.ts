@@ -30,7 +30,7 @@ class Command {
   readonly #closed: Promise<unknown[]>;
 
   constructor(t: ExecutionContext, words: readonly string[]) {
-    this.#child = spawn(process.execPath, ['lab/processes/main.ts', ...words], {
+    this.#child = spawn(process.execPath, ['lab/processes/start.ts', ...words], {
       stdio: ['ignore', 'pipe', 'pipe'],
       // Nobody is to take over while a busy machine lets a leader wait.
       env: { ...process.env, ELECTION_TIMEOUT_MS: '1000-2000' },

@@ -13,7 +13,7 @@ import fastify, {
 import { Registry } from 'prom-client';
 import { acceptBodies, BODY_BYTES_MAX, concealType } from './body.ts';
 import { type ErrorCode, Refusal, sendError } from './errors.ts';
-import { addKeywords } from './keywords.ts';
+import { addKeywords, compileWhenUsed } from './keywords.ts';
 import { Metrics } from './metrics.ts';
 import { addOpenapiRoute, describeRoutes } from './openapi.ts';
 import { Paths } from './paths.ts';
@@ -47,8 +47,6 @@ export function createHttp(service: Service, options: HttpOptions): FastifyInsta
   const { log, registry = new Registry() } = options;
   const app: FastifyInstance = fastify(frameworkOptions(options));
   app.server.on('checkExpectation', refuseExpectation);
-  // Answers are written out by hand; their schemas are for readers.
-  app.setSerializerCompiler(() => (data) => JSON.stringify(data));
   app.setErrorHandler<FastifyError>((error, request, reply) => {
     answerError(error, request, reply, log);
   });
@@ -84,8 +82,15 @@ function frameworkOptions(options: HttpOptions): FastifyHttpOptions<Server> {
     return503OnClosing: false,
     routerOptions: { maxParamLength: PARAMETER_LENGTH_MAX, querystringParser: parseQuery },
     rewriteUrl: plainTarget,
+    // Answers are written out by hand; their schemas are for readers.
+    schemaController: {
+      compilersFactory: { buildSerializer: () => () => (data) => JSON.stringify(data) },
+    },
     ajv: {
       customOptions: {
+        // Schemas are ours. To check them costs a tenth of a start; a test does it.
+        meta: false,
+        validateSchema: false,
         coerceTypes: false,
         useDefaults: false,
         removeAdditional: false,
@@ -93,7 +98,10 @@ function frameworkOptions(options: HttpOptions): FastifyHttpOptions<Server> {
         strictRequired: false,
         verbose: true,
       },
-      onCreate: addKeywords,
+      onCreate: (validator) => {
+        addKeywords(validator);
+        compileWhenUsed(validator);
+      },
     },
     schemaErrorFormatter: refusalOf,
     clientErrorHandler: answerClientError,

@@ -8,6 +8,8 @@ import type { Json } from '../canonical-json.ts';
 import { encodedBytes } from './encoded-bytes.ts';
 
 type Validator = Parameters<NonNullable<NonNullable<FastifyServerOptions['ajv']>['onCreate']>>[0];
+/** As the framework calls it: where it returns false, it says in `errors` why. */
+type Validate = { (value: unknown): boolean; errors?: unknown };
 type Keyword = Exclude<Parameters<Validator['addKeyword']>[0], string>;
 
 /** No UTF-16 unit takes more bytes in UTF-8. */
@@ -17,6 +19,22 @@ type Range = { readonly minimum: number; readonly maximum: number };
 
 export function addKeywords(validator: Validator): void {
   for (const keyword of KEYWORDS) validator.addKeyword({ ...keyword, errors: false });
+}
+
+/** A schema is compiled with the first request that it is for, rather than all at the start. */
+export function compileWhenUsed(validator: Validator): void {
+  const compile = validator.compile.bind(validator);
+  const compileLater = (schema: Parameters<typeof compile>[0]): Validate => {
+    let compiled: Validate | null = null;
+    const validate: Validate = (value) => {
+      compiled ??= compile(schema) as Validate;
+      const isValid = compiled(value);
+      validate.errors = compiled.errors;
+      return isValid;
+    };
+    return validate;
+  };
+  Object.assign(validator, { compile: compileLater });
 }
 
 const KEYWORDS: readonly Keyword[] = [

@@ -44,7 +44,7 @@ import {
   progressOf,
   refuseStaleAppendEntries,
 } from './replication.ts';
-import { becomeFollower, loseLeader, resetElectionTimer } from './roles.ts';
+import { becomeFollower, heartbeatUs, loseLeader, resetElectionTimer } from './roles.ts';
 import {
   handleInstallSnapshot,
   handleReceiving,
@@ -144,7 +144,7 @@ function take(context: Context, input: Input): void {
       receive(context, input.message);
       break;
     case 'timer':
-      onTimer(context);
+      onTimer(context, input.wasHeldUp === true);
       break;
     case 'propose':
       propose(context, input.id, input.command);
@@ -209,7 +209,7 @@ export function nextDeadlineUs(state: RaftState): number {
   return Math.min(role.heartbeatDeadlineUs, quorumUs, transferUs, changeDeadlineUs(role));
 }
 
-function onTimer(context: Context): void {
+function onTimer(context: Context, wasHeldUp: boolean): void {
   const { state, nowUs } = context;
   giveUpTransfer(context);
   if (state.role.kind !== 'leader') {
@@ -221,7 +221,9 @@ function onTimer(context: Context): void {
   }
   giveUpLateChange(context, state.role);
   if (state.settings.checkQuorum && nowUs >= state.role.quorumDeadlineUs) {
-    checkQuorum(context, state.role);
+    // Who sent no heartbeats is owed no answers: it sends one first, and looks for them later.
+    if (wasHeldUp) state.role.quorumDeadlineUs = nowUs + heartbeatUs(state);
+    else checkQuorum(context, state.role);
   }
   if (state.role.kind === 'leader' && nowUs >= state.role.heartbeatDeadlineUs) {
     broadcastHeartbeat(context, state.role);

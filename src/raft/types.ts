@@ -253,8 +253,11 @@ export type Membership = Pick<Configuration, 'voters' | 'learners'>;
 
 export type Input = { readonly nowUs: number } & (
   | { readonly kind: 'message'; readonly message: Message }
-  /** `nextDeadlineUs` has passed. */
-  | { readonly kind: 'timer' }
+  /**
+   * `nextDeadlineUs` has passed. `wasHeldUp`: the host was kept from its work until long after, so
+   * that it has not asked anybody for as long; not to be said of two in a row.
+   */
+  | { readonly kind: 'timer'; readonly wasHeldUp?: boolean }
   /** Append a command, if this server leads; `id` is the host's, for the answer. */
   | { readonly kind: 'propose'; readonly id: number; readonly command: Uint8Array }
   | { readonly kind: 'read'; readonly id: number; readonly mode: ReadMode }

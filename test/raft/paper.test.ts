@@ -542,6 +542,22 @@ test('a leader that hears from a majority goes on', (t) => {
   t.is(leader.role.kind, 'leader');
 });
 
+// §6.2: answers are owed to heartbeats, and a host that was held up has sent none
+test('a leader whose host was held up sends a heartbeat before it looks for answers', (t) => {
+  const leader = server();
+  elect(leader);
+  // Up to the first check, in which those who have just voted count.
+  for (let i = 0; i < 2; i++) timeout(leader);
+  const { nowUs } = timeout(leader);
+  const lateUs = nowUs + 1_000_000;
+  const effects = step(leader, { kind: 'timer', nowUs: lateUs, wasHeldUp: true });
+  t.is(sentOf(effects, 'AppendEntries').length, 2);
+  t.is(leader.role.kind, 'leader');
+  t.is(nextDeadlineUs(leader), lateUs + SETTINGS.heartbeatMs * 1000);
+  step(leader, { kind: 'timer', nowUs: nextDeadlineUs(leader) });
+  t.is(leader.role.kind, 'follower', 'nobody has answered that one either');
+});
+
 // ---- §6.4 Read-only queries ---------------------------------------------------------------------
 
 /** A leader of three whose no-op has committed. */
