@@ -11,9 +11,21 @@
  * what a killed process has written the system still has, and an older number, which a power
  * failure may leave, only asks for less.
  */
-import { closeSync, constants, fstatSync, fsyncSync, openSync, readSync, writeSync } from 'node:fs';
+import {
+  closeSync,
+  constants,
+  fstatSync,
+  fsyncSync,
+  openSync,
+  readSync,
+  write,
+  writeSync,
+} from 'node:fs';
+import { promisify } from 'node:util';
 import type { Checksum } from './records.ts';
 import { brokenPromise } from './recovery.ts';
+
+const writeAside = promisify(write);
 
 const SLOTS = 2;
 /** What a disk writes as a whole. */
@@ -64,11 +76,34 @@ export class AcknowledgedFile {
 
   note(sequence: number): void {
     if (sequence <= this.#sequence) return;
+    writeAt(this.#file, this.#recordOf(sequence), this.#nextSlot * SLOT_BYTES);
+    this.#noted(sequence);
+  }
+
+  /**
+   * The same off the caller's thread, one after the other: while others sync to the disk, a write
+   * of a few bytes that is not synced may take as long as theirs.
+   */
+  async noteAside(sequence: number): Promise<void> {
+    if (sequence <= this.#sequence) return;
+    const record = this.#recordOf(sequence);
+    const at = this.#nextSlot * SLOT_BYTES;
+    for (let done = 0; done < RECORD_BYTES; ) {
+      const rest = RECORD_BYTES - done;
+      done += (await writeAside(this.#file, record, done, rest, at + done)).bytesWritten;
+    }
+    this.#noted(sequence);
+  }
+
+  #recordOf(sequence: number): Uint8Array {
     const record = new Uint8Array(RECORD_BYTES);
     const view = new DataView(record.buffer);
     view.setFloat64(CHECKSUM_BYTES, sequence, true);
     view.setUint32(0, this.#checksum(record.subarray(CHECKSUM_BYTES)), true);
-    writeAt(this.#file, record, this.#nextSlot * SLOT_BYTES);
+    return record;
+  }
+
+  #noted(sequence: number): void {
     this.#sequence = sequence;
     this.#nextSlot = (this.#nextSlot + 1) % SLOTS;
   }

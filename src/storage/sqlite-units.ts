@@ -109,7 +109,9 @@ export class SqliteUnits {
         unit = next;
         size = bytes.byteLength;
       }
-      this.#note(unit.sequence);
+      await this.#acknowledged.noteAside(unit.sequence).catch((error: unknown) => {
+        throw fileError(this.#file.path, error);
+      });
       this.#folding.take(unit, size);
     };
   }

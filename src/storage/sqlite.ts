@@ -1,7 +1,8 @@
 /**
  * A storage on SQLite, for a node that is a process: the file `raft.sqlite` of a data directory,
- * and `acknowledged` beside it. Nothing is done on the thread that the node runs on but to note
- * what was acknowledged. One process at a time can have a data directory open.
+ * and `acknowledged` beside it. Once it is loaded nothing is done on the thread that the node runs
+ * on: whoever waits for the disk would send no heartbeats. One process at a time can have a data
+ * directory open.
  */
 import { dirname, join } from 'node:path';
 import type { Index, PersistChange, SnapshotMeta } from '../raft/types.ts';
