@@ -7,20 +7,13 @@ import { catalogueOf } from '../lab/sweep/catalogue.ts';
 import { main } from '../lab/sweep/commands.ts';
 import { listenForInterruption } from '../lab/sweep/interruption.ts';
 import { surroundings } from '../lab/sweep/manifest.ts';
+import { standardOutput } from '../src/standard-output.ts';
 
 const project = join(import.meta.dirname, '..');
 
-for (const stream of [process.stdout, process.stderr]) {
-  // `| head` closes the pipe when it has seen enough; the sweep and its files go on.
-  stream.on('error', (error: NodeJS.ErrnoException) => {
-    if (error.code !== 'EPIPE') throw error;
-  });
-}
-
 process.exitCode = await main({
   words: process.argv.slice(2),
-  stdout: process.stdout,
-  stderr: process.stderr,
+  ...standardOutput(),
   catalogue: catalogueOf(import.meta.dirname),
   resultsDirectory: join(project, 'results'),
   surroundings: () => surroundings(project),

@@ -2,15 +2,18 @@
  * The command `npm run check-history`: reads a history and says whether it is linearizable, with
  * the operations that show why not.
  */
-import { readFileSync, writeFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { text as textOfStream } from 'node:stream/consumers';
 import { Command, CommanderError } from 'commander';
 import { canonicalText } from '../src/canonical-json.ts';
+import { standardOutput } from '../src/standard-output.ts';
 import { messageOf, mistake, oneLine, UserError } from '../src/user-error.ts';
 import type { HistoryOperation, Json } from './history.ts';
 import { parseHistory } from './history-file.ts';
 import { checkLinearizability, type Linearizability, STEPS_DEFAULT } from './linearizability.ts';
 import { executeOn } from './model.ts';
+import { NotWritten } from './report/write-whole.ts';
+import { writeText } from './swarm/files.ts';
 
 const STEPS_MAX = Number.MAX_SAFE_INTEGER;
 const COLUMNS_DEFAULT = 80;
@@ -31,6 +34,7 @@ type Request = {
 
 /** The exit status: 0 if linearizable, 1 if not or not known. Mistakes throw UserError. */
 export async function main(words: readonly string[]): Promise<number> {
+  const { stdout, stderr } = standardOutput();
   const { file, steps, html, json } = parse(words);
   const name = file === '-' ? 'standard input' : file;
   const history = parseHistory(await textOf(file), name);
@@ -38,12 +42,14 @@ export async function main(words: readonly string[]): Promise<number> {
   const result = checkLinearizability(history, { steps });
   if (html !== undefined) {
     const { historyPage } = await import('./report/history-picture.ts');
-    write(html, historyPage(history, result, name));
-    process.stderr.write(`picture: ${html}\n`);
+    writeText('--html', html, historyPage(history, result, name), (reason) => {
+      return new UserError(`--html ${html} cannot be written: ${oneLine(reason)}`);
+    });
+    stderr.write(`picture: ${html}\n`);
   }
-  const columns = process.stdout.columns ?? COLUMNS_DEFAULT;
+  const columns = stdout.columns ?? COLUMNS_DEFAULT;
   const text = json ? JSON.stringify(result) : describe(name, history, result, steps, columns);
-  process.stdout.write(`${text}\n`);
+  stdout.write(`${text}\n`);
   return result.verdict === 'ok' ? 0 : 1;
 }
 
@@ -75,14 +81,6 @@ async function textOf(file: string): Promise<string> {
     return file === '-' ? await textOfStream(process.stdin) : readFileSync(file, 'utf8');
   } catch (error) {
     throw new UserError(`${file} cannot be read: ${oneLine(messageOf(error))}`);
-  }
-}
-
-function write(file: string, text: string): void {
-  try {
-    writeFileSync(file, text);
-  } catch (error) {
-    throw new UserError(`--html ${file} cannot be written: ${oneLine(messageOf(error))}`);
   }
 }
 
@@ -235,17 +233,18 @@ function shortened(text: string, length: number): string {
 }
 
 if (import.meta.main) {
+  const { stderr } = standardOutput();
   try {
     process.exitCode = await main(process.argv.slice(2));
   } catch (error) {
     if (error instanceof CommanderError) {
       process.exitCode = error.exitCode === 0 ? 0 : 2;
       if (error.exitCode !== 0) {
-        process.stderr.write(`${oneLine(error.message).replace(/^error: /, '')}; see --help\n`);
+        stderr.write(`${oneLine(error.message).replace(/^error: /, '')}; see --help\n`);
       }
-    } else if (error instanceof UserError) {
-      process.stderr.write(`${error.message}\n`);
-      process.exitCode = 2;
+    } else if (error instanceof UserError || error instanceof NotWritten) {
+      stderr.write(`${error.message}\n`);
+      process.exitCode = error instanceof UserError ? 2 : 1;
     } else throw error;
   }
 }

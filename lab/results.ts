@@ -67,10 +67,29 @@ export type Row = {
   timeline?: Timeline;
 };
 
+/** A whole sweep as it was planned: enough to list its cells. */
+export type SweepPlan = {
+  /** The same for two parts exactly when they are of one plan. */
+  digest: string;
+  seed: number;
+  /** Of each cell. */
+  trials: number;
+  durationS: number;
+  fixed: Factors;
+  vary: Readonly<Record<string, readonly FactorValue[]>>;
+};
+
+/** The i-th of n parts of a plan, counted from 1; a whole sweep is the first of one. */
+export type Part = { index: number; of: number; plan: SweepPlan };
+
 /** The content of `results.json`, and what `--json` prints. */
 export type ResultDocument = {
   schemaVersion: typeof SCHEMA_VERSION;
   experiment: string;
+  /** Absent where that is unknown: in results of earlier days, and where several were joined. */
+  part?: Part;
+  /** What is missing of the plan, in phrases, where parts were joined without the others. */
+  missing?: readonly string[];
   rows: readonly Row[];
 };
 

@@ -3,6 +3,7 @@ import { flushCompileCache } from 'node:module';
 import { type Config, readConfig } from './config.ts';
 import { createLogger } from './logger.ts';
 import { type Server, startServer } from './server.ts';
+import { standardOutput } from './standard-output.ts';
 import { stopSignal } from './stop-signals.ts';
 import { DirectoryLost } from './storage/data-directory.ts';
 import { DamageError, ExecutionError } from './storage/storage.ts';
@@ -59,8 +60,8 @@ function complain(error: unknown): void {
   process.stderr.write(`${oneLine(messageOf(error))}\n`);
 }
 
-// Who reads them may go before the server does.
-for (const stream of [process.stdout, process.stderr]) stream.on('error', () => {});
+// A terminal that goes away, or a full disk behind what is printed, does not end a server.
+standardOutput();
 try {
   // What is still open must not keep a process that has been told to end.
   process.exit(await main(process.argv.slice(2)));

@@ -58,6 +58,15 @@ class Command {
     if (this.#child.exitCode !== null) throw new Error(this.stderr);
   }
 
+  get hasEnded(): boolean {
+    return this.#child.exitCode !== null;
+  }
+
+  /** Nobody reads what it prints any more. */
+  leave(): void {
+    this.#child.stdout?.destroy();
+  }
+
   async status(): Promise<unknown> {
     const [status] = await this.#closed;
     return status;
@@ -148,6 +157,26 @@ test.serial('three nodes serve what is printed; one joins, one dies, all stop', 
   t.regex(again.stdout, /^3 nodes, .*; 3 go on with data from before, members included\n/);
   t.like(await shell(printed(again.stdout, 'read')), { value: 123 });
   t.is(await again.stop('SIGINT'), 0);
+});
+
+test.serial('nodes go on when nobody reads any more, until they are stopped', async (t) => {
+  const port = await portsInARow();
+  const cluster = new Command(t, ['--port', String(port), '--data', temporary(t)]);
+  cluster.leave();
+  const urls = [0, 1, 2].map((i) => `http://${LOOPBACK}:${port + i}`);
+  const answers = (path: string) => Promise.all(urls.map((url) => ask(`${url}${path}`)));
+  const areReady = async () => (await answers('/ready')).every((each) => each?.status === 200);
+  await until(async () => cluster.hasEnded || (await areReady()));
+  t.false(cluster.hasEnded, cluster.stderr);
+  const pids = (await answers('/debug/state')).map((each) => Number(each?.body.processId));
+  process.kill(pids[0] ?? 0, 'SIGKILL');
+  // What is printed once all are ready comes before this.
+  await until(() => cluster.hasEnded || cluster.stderr.includes('again:'));
+  t.false(cluster.hasEnded, cluster.stderr);
+  t.deepEqual(pids.map(lives), [false, true, true]);
+  t.is((await ask(`${urls[1]}/health`))?.status, 200);
+  t.is(await cluster.stop('SIGINT'), 0);
+  t.false(pids.some(lives));
 });
 
 test.serial('a mistake is one line, and exit status 2', async (t) => {

@@ -11,6 +11,7 @@ import { join } from 'node:path';
 import { Writable } from 'node:stream';
 import test, { type ExecutionContext } from 'ava';
 import fc from 'fast-check';
+import sqlite3 from 'sqlite3';
 import type { ResultDocument, Row } from '../lab/results.ts';
 import { parseArguments } from '../lab/sweep/arguments.ts';
 import { type Catalogue, catalogueOf } from '../lab/sweep/catalogue.ts';
@@ -102,6 +103,7 @@ const MORE_MISTAKES: readonly (readonly [string, RegExp])[] = [
   ['--list --json', /--list.*--json/],
   ['--quick merge a', /--quick came before merge/],
   ['merge', /missing required argument 'directories'/],
+  ['--resume --overwrite', /--resume.*--overwrite|--overwrite.*--resume/],
   ['merge absent', /merge got '.*absent'; allowed: a directory/],
   ['compare a', /missing required argument 'after'/],
 ];
@@ -411,12 +413,11 @@ test('merged shards equal the whole, from stores and from result documents', asy
   t.is(lab.ran.length, 0, 'the merged store is complete');
 });
 
-test('merge refuses what does not belong together and notes what is missing', async (t) => {
+test('merge refuses what does not belong together', async (t) => {
   const lab = fakeLab(t);
   await lab.run(`${SMALL} --out ${lab.at('a')}`);
   await lab.run(`timeline --out ${lab.at('other')}`);
   await lab.run(`${SMALL} --duration-s 1 --out ${lab.at('short')}`);
-  await lab.run(`${SMALL} --shard 1/3 --out ${lab.at('part')}`);
   lab.audit = () => 'different';
   await lab.run(`${SMALL} --out ${lab.at('b')}`);
   const refused: readonly (readonly [string, RegExp])[] = [
@@ -430,9 +431,144 @@ test('merge refuses what does not belong together and notes what is missing', as
     t.regex(ended.stderr, expected);
     t.false(existsSync(lab.at('merged')));
   }
-  const part = await lab.run(`merge ${lab.at('part')} --out ${lab.at('merged')}`);
-  t.is(part.status, 0);
-  t.regex(part.stderr, /note: \d trials of the sweep that the rows span are missing/);
+});
+
+test('merge names the parts that are missing and those that lack trials', async (t) => {
+  const lab = fakeLab(t);
+  const parts = await lab.parts(`${SMALL}`, 3);
+  const [first, second, third] = parts;
+  lab.failWhen = ({ factors, trial }) => factors.loss === 0.2 && trial === 1;
+  await lab.run(`${SMALL} --shard 2/3 --out ${second} --overwrite`);
+  const named =
+    '; allowed: all parts of a plan with all trials, or --partial to join what there is';
+  const refused: readonly (readonly [string, string])[] = [
+    [
+      `${first} ${third}`,
+      'part 2 of 3 is missing, with 3 trials (nodes 1, loss 0.2, outstanding 1, trial 0; ',
+    ],
+    [
+      `${third}`,
+      'part 1 of 3 is missing, with 3 trials (nodes 1, loss 0, outstanding 1, trial 0; ',
+    ],
+    [parts.join(' '), `part 2 of 3, in ${second}, lacks 1 of its 3 trials (nodes 3, loss 0.2, `],
+  ];
+  for (const [given, expected] of refused) {
+    const ended = await lab.run(`merge ${given} --out ${lab.at('merged')}`);
+    t.is(ended.status, 2);
+    t.true(ended.stderr.startsWith(`experiment: merge: ${expected}`), ended.stderr);
+    t.true(ended.stderr.endsWith(`${named}\n`), ended.stderr);
+    t.regex(ended.stderr, /^[^\n]+\n$/, 'one line');
+    t.false(existsSync(lab.at('merged')));
+  }
+  lab.failWhen = () => false;
+  await lab.run(`${SMALL} --shard 2/3 --out ${second} --resume`);
+  t.is((await lab.run(`merge ${parts.join(' ')} --out ${lab.at('merged')}`)).status, 0);
+});
+
+test('merge --partial joins what there is and says what is missing', async (t) => {
+  const lab = fakeLab(t);
+  const [first, second, third] = await lab.parts(SMALL, 3);
+  const some = await lab.run(`merge ${first} ${third} --partial --out ${lab.at('some')}`);
+  t.is(some.status, 0);
+  const missing =
+    'part 2 of 3 is missing, with 3 trials (nodes 1, loss 0.2, outstanding 1, trial 0; ';
+  t.true(some.stderr.startsWith(`note: ${missing}`), some.stderr);
+  const document = lab.document('some');
+  t.true(document.missing?.[0]?.startsWith(missing));
+  t.is(document.rows.length, 5);
+  t.true((await lab.run(`compare ${lab.at('some')} ${lab.at('some')}`)).stderr.includes(missing));
+  t.is((await lab.run(`merge ${lab.at('some')} --out ${lab.at('again')}`)).status, 2);
+
+  const all = await lab.run(`merge ${lab.at('some')} ${second} --out ${lab.at('all')}`);
+  t.deepEqual([all.status, all.stderr], [0, '']);
+  await lab.run(`${SMALL} --out ${lab.at('whole')}`);
+  t.deepEqual(lab.document('all'), lab.document('whole'));
+});
+
+test('parts of different plans are not joined; whole sweeps are', async (t) => {
+  const lab = fakeLab(t);
+  const [first] = await lab.parts(SMALL, 2);
+  for (const other of ['--seed 2', '--trials 3', '--nodes 3,1', '--nodes 1,3,5']) {
+    const [flag = ''] = other.split(' ');
+    const words = `${SMALL.replace(new RegExp(`${flag} \\S+ ?`), '')} ${other}`.trim();
+    await lab.run(`${words} --shard 2/2 --out ${lab.at('other')} --overwrite`);
+    const ended = await lab.run(`merge ${first} ${lab.at('other')} --partial`);
+    t.is(ended.status, 2, other);
+    const expected =
+      /'\S+1 \(part 1 of 2 of plan (\w+)\) and \S+ \(part 2 of 2 of plan (\w+)\)'; allowed: parts/;
+    const [, ...plans] = expected.exec(ended.stderr) ?? [];
+    t.is(new Set(plans).size, 2, ended.stderr);
+  }
+  await lab.run(`${SMALL} --out ${lab.at('a')}`);
+  await lab.run(`${SMALL} --seed 2 --out ${lab.at('b')}`);
+  const ended = await lab.run(`merge ${lab.at('a')} ${lab.at('b')} --out ${lab.at('both')}`);
+  t.deepEqual([ended.status, lab.document('both').rows.length], [0, 16]);
+});
+
+test('results that do not say their plan are joined, and what is unknown is told', async (t) => {
+  const lab = fakeLab(t);
+  const [first = '', second = ''] = await lab.parts(SMALL, 2);
+  for (const part of [first, second]) {
+    rmSync(join(part, 'cells.sqlite'));
+    const { part: _part, ...old } = JSON.parse(readFileSync(join(part, 'results.json'), 'utf8'));
+    writeFileSync(join(part, 'results.json'), JSON.stringify(old));
+  }
+  const one = await lab.run(`merge ${first} --out ${lab.at('one')}`);
+  t.is(one.status, 0);
+  const unknown = 'does not say which part of which plan it is: whether trials are missing';
+  t.true(one.stderr.startsWith(`note: ${first} ${unknown}`), one.stderr);
+  t.true(lab.caveats.some((caveat) => caveat.includes(unknown)));
+  const committed = join(project, 'results', 'throughput');
+  const old = await lab.run(`merge ${committed} --out ${lab.at('committed')}`);
+  t.is(old.status, 0);
+  t.is(lab.document('committed').rows.length, 96);
+});
+
+test('where a store does not say whether its run ended, the report beside it does', async (t) => {
+  const lab = fakeLab(t);
+  const words = `${SMALL} --out ${lab.at('a')}`;
+  await lab.run(words);
+  await forgetEnd(join(lab.at('a'), 'cells.sqlite'));
+  const report = join(lab.at('a'), 'results.json');
+  const content = readFileSync(report, 'utf8');
+  rmSync(report);
+  t.is((await lab.run(words)).status, 2);
+  writeFileSync(report, content);
+  t.is((await lab.run(words)).status, 0);
+});
+
+test('a run replaces the trials of one that was interrupted only if it is told to', async (t) => {
+  const lab = fakeLab(t);
+  const out = `--out ${lab.at('a')}`;
+  const interrupt = async (words: string): Promise<Ended> => {
+    lab.interruptAt = lab.ran.length + 4;
+    const ended = await lab.run(words);
+    lab.interruptAt = undefined;
+    return ended;
+  };
+  t.is((await interrupt(`${SMALL} ${out}`)).status, 130);
+  lab.ran.splice(0);
+  for (const words of [SMALL, ONE_CELL, '--quick --seed 7']) {
+    const refused = await lab.run(`${words} ${out}`);
+    t.is(refused.status, 2);
+    t.regex(refused.stderr, /3 trials of a run that was interrupted; .*--resume.*--overwrite/);
+    t.regex(refused.stderr, /^[^\n]+\n$/, 'one line');
+  }
+  await lab.run(`${ONE_CELL} --out ${lab.at('other')}`);
+  const merged = await lab.run(`merge ${lab.at('other')} ${out}`);
+  t.deepEqual([merged.status, /--overwrite/.test(merged.stderr)], [2, true]);
+  lab.ran.splice(0);
+
+  t.is((await lab.run(`${SMALL} ${out} --resume`)).status, 0);
+  t.is(lab.ran.splice(0).length, 5);
+  t.is((await lab.run(`${SMALL} ${out}`)).status, 0, 'one that came to its end is replaced');
+  t.is(lab.ran.splice(0).length, 8);
+
+  t.is((await interrupt(`${SMALL} ${out}`)).status, 130);
+  lab.ran.splice(0);
+  const anew = await lab.run(`${SMALL} ${out} --overwrite`);
+  t.deepEqual([anew.status, lab.ran.length], [0, 8]);
+  t.false(lab.command.includes('--overwrite'), 'nothing that the result depends on');
 });
 
 test('compare hands both documents on', async (t) => {
@@ -464,6 +600,16 @@ function temporary(t: ExecutionContext): string {
   return directory;
 }
 
+/** As stores were before they said so. */
+async function forgetEnd(path: string): Promise<void> {
+  const database = new sqlite3.Database(path);
+  const sql = "UPDATE header SET value = json_remove(value, '$.ended')";
+  await new Promise<void>((resolve, reject) => {
+    database.exec(sql, (error) => (error === null ? resolve() : reject(error)));
+  });
+  await new Promise((closed) => database.close(closed));
+}
+
 function listing(directory: string): string[] {
   return existsSync(directory) ? readdirSync(directory).sort() : [];
 }
@@ -489,6 +635,18 @@ function fakeLab(t: ExecutionContext) {
     closed: false,
     commit: 'beef',
     caveats: [] as readonly string[],
+    /** As the manifest has it. */
+    command: '',
+    document: (name: string): ResultDocument =>
+      JSON.parse(readFileSync(join(directory, name, 'results.json'), 'utf8')),
+    /** Runs a sweep in so many parts and returns their directories. */
+    parts: async (words: string, of: number): Promise<string[]> => {
+      const parts = Array.from({ length: of }, (_, i) => lab.at(`${i + 1}`));
+      for (const [i, part] of parts.entries()) {
+        await lab.run(`${words} --shard ${i + 1}/${of} --out ${part}`);
+      }
+      return parts;
+    },
     audit: (_cell: Cell): string => 'ok',
     failWhen: (_cell: Cell): boolean => false,
     /** The trial, counted from 1, during which Ctrl-C comes. */
@@ -529,6 +687,7 @@ function fakeLab(t: ExecutionContext) {
       reports: async () => ({
         writeReport: async (where, _name, experiment, document, manifest) => {
           lab.caveats = experiment.caveats;
+          lab.command = manifest.command;
           writeFileSync(join(where, 'results.json'), JSON.stringify(document));
           writeFileSync(join(where, 'manifest.json'), JSON.stringify(manifest));
           return join(where, 'report.html');

@@ -12,8 +12,10 @@ import { join } from 'node:path';
 import test from 'ava';
 import type { Experiment } from '../lab/experiment.ts';
 import { compareResults, comparisonText } from '../lab/report/compare.ts';
+import { reportHtml } from '../lab/report/html.ts';
+import { reportMarkdown } from '../lab/report/markdown.ts';
 import { outagesOf, renderPlot } from '../lab/report/plot.ts';
-import { terminalTable, writeReport } from '../lab/report/report.ts';
+import { reportContent, terminalTable, writeReport } from '../lab/report/report.ts';
 import { factorLabel, factorText, shortMs, shortNumber } from '../lab/report/table.ts';
 import type { Factors, Manifest, Metrics, ResultDocument, Row, Timeline } from '../lab/results.ts';
 import { between, fork, type RandomState } from '../src/raft/random.ts';
@@ -250,6 +252,28 @@ function withoutOperations(result: ResultDocument): ResultDocument {
 }
 
 const REPORT = reportFiles('throughput', EXPERIMENT, sampleResult(1));
+
+test('what is missing of a sweep comes first, before answer and audit', (t) => {
+  const plan = { digest: 'feed', seed: 1, trials: 3, durationS: 1.5, fixed: {}, vary: {} };
+  const whole = { ...sampleResult(1), part: { index: 1, of: 1, plan } };
+  const told: readonly (readonly [ResultDocument, RegExp])[] = [
+    [{ ...whole, part: { index: 2, of: 8, plan } }, /part 2 of 8 of the sweep \(plan feed\) alone/],
+    [{ ...whole, missing: ['part 2 of 8 is missing, with 12 trials'] }, /part 2 of 8 is missing/],
+  ];
+  for (const [document, expected] of told) {
+    const content = reportContent('throughput', EXPERIMENT, document, MANIFEST);
+    for (const [text, verdict] of [
+      [reportMarkdown(content), '> ✅'],
+      [reportHtml(content, document), 'banner passed'],
+    ] as const) {
+      const place = text.search(expected);
+      t.true(place > 0 && place < text.indexOf(verdict), text.slice(0, 2000));
+      t.regex(text, /incomplete/i);
+    }
+  }
+  const complete = reportContent('throughput', EXPERIMENT, whole, MANIFEST);
+  t.notRegex(reportMarkdown(complete), /INCOMPLETE/);
+});
 
 test('a report is page, Markdown, a picture per plot, result and manifest', async (t) => {
   const files = await REPORT;

@@ -12,6 +12,7 @@ import test from 'ava';
 const ROOT = new URL('..', import.meta.url).pathname;
 const COLUMNS_MAX = 100;
 const FUNCTION_LINES_MAX = 70;
+const STANDARD_OUTPUT = 'src/standard-output.ts';
 
 // ---- What is checked ----------------------------------------------------------------------------
 
@@ -112,7 +113,7 @@ const MAY_IMPORT: readonly (readonly [of: Place, may: readonly Place[]])[] = [
   ],
   ['src/', ['src/', ...OUTSIDE]],
   ['lab/', ['lab/', 'src/', ...OUTSIDE]],
-  ['experiments/main.ts', ['lab/', ...OUTSIDE]],
+  ['experiments/main.ts', ['lab/', STANDARD_OUTPUT, ...OUTSIDE]],
   ['experiments/', ['experiments/', 'lab/', 'src/', ...OUTSIDE]],
   ['scripts/', ['scripts/', 'lab/', 'src/', ...OUTSIDE]],
 ];
@@ -466,6 +467,17 @@ test('every file is reached from a command, an experiment or a test', (t) => {
     (file) => !file.endsWith('.d.ts') && !reached.has(file),
   );
   t.deepEqual(unused, []);
+});
+
+test('commands print by the streams of src/standard-output.ts, which no reader can end', (t) => {
+  const printing = covered(['lab/', 'experiments/']).filter((file) =>
+    /\bprocess\.std(out|err)\b|\bconsole\./.test(codeOf(read(file))),
+  );
+  t.deepEqual(printing, []);
+  const mains = read('package.json').match(/\b(?:lab|src|experiments)\/[\w./-]+\.ts\b/g) ?? [];
+  t.true(mains.length > 5);
+  const unguarded = mains.filter((file) => !loadedWith([file], false).has(STANDARD_OUTPUT));
+  t.deepEqual(unguarded, []);
 });
 
 test('links of README.md and docs lead to files', (t) => {

@@ -4,6 +4,7 @@
  */
 import { join } from 'node:path';
 import { Command, CommanderError } from 'commander';
+import { standardOutput } from '../../src/standard-output.ts';
 import { UserError } from '../../src/user-error.ts';
 import { refreshIndex } from '../results-index/refresh.ts';
 import { listenForInterruption } from '../sweep/interruption.ts';
@@ -15,6 +16,8 @@ import { weighEntries } from './memory.ts';
 import { microTasks } from './micro.ts';
 import { type BenchDocument, benchTable, type Round, ratiosOf, writeBench } from './report.ts';
 import { type Budget, measureTasks, type TaskResult } from './tasks.ts';
+
+const { stdout, stderr } = standardOutput();
 
 /** Of the clusters; nothing else is drawn. */
 const SEED = 1;
@@ -47,7 +50,7 @@ async function main(words: readonly string[]): Promise<number> {
   const memory = [weighEntries(100_000, 1), weighEntries(2000, BATCH)];
   const tasks: TaskResult[] = [];
   const step = async (what: string, run: () => Promise<TaskResult[]>): Promise<TaskResult[]> => {
-    process.stderr.write(`${what} …\n`);
+    stderr.write(`${what} …\n`);
     const results = await run();
     tasks.push(...results);
     return results;
@@ -82,9 +85,9 @@ async function main(words: readonly string[]): Promise<number> {
   const { command } = document;
   const about = { experiment: 'bench', command, seed: SEED, startedAt };
   const path = await writeBench(out, document, manifestOf(about, where));
-  process.stdout.write(`${benchTable(document, process.stdout.columns ?? 100)}\n`);
-  process.stdout.write(`report: ${shownPath(path)}\n`);
-  await refreshIndex(join(project, 'results'), process.stderr);
+  stdout.write(`${benchTable(document, stdout.columns ?? 100)}\n`);
+  stdout.write(`report: ${shownPath(path)}\n`);
+  await refreshIndex(join(project, 'results'), stderr);
   return 0;
 }
 
@@ -144,8 +147,8 @@ async function dispatched([first, ...rest]: readonly string[]): Promise<number> 
   const http = await import('../bench-http/main.ts');
   const project = join(import.meta.dirname, '..', '..');
   return http.main(rest, {
-    stdout: process.stdout,
-    stderr: process.stderr,
+    stdout,
+    stderr,
     resultsDirectory: join(project, 'results'),
     surroundings: () => surroundings(project),
     interruption: listenForInterruption,
@@ -157,13 +160,11 @@ try {
 } catch (error) {
   if (error instanceof CommanderError) process.exitCode = error.exitCode === 0 ? 0 : 2;
   else if (error instanceof UserError) {
-    process.stderr.write(`${error.message}\n`);
+    stderr.write(`${error.message}\n`);
     process.exitCode = 2;
   } else {
     await closeThreads();
-    process.stderr.write(
-      `the benchmark failed: ${error instanceof Error ? error.message : error}\n`,
-    );
+    stderr.write(`the benchmark failed: ${error instanceof Error ? error.message : error}\n`);
     process.exitCode = 1;
   }
 }

@@ -1,6 +1,6 @@
 /** What the experiment says: put together once, as data, and written as Markdown and as a page. */
 
-import { mkdir, rm } from 'node:fs/promises';
+import { existsSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Column, NOTHING, shortNumber, textTable } from '../report/table.ts';
 import { writeWhole } from '../report/write-whole.ts';
@@ -65,18 +65,25 @@ export async function writeReport(
   manifest: Manifest,
 ): Promise<string> {
   const content = contentOf(plan, results, document, manifest);
-  const schedules = join(directory, 'schedules');
-  await rm(schedules, { recursive: true, force: true });
-  await mkdir(schedules, { recursive: true });
-  for (const { mutant, shrunk } of results) {
-    if (shrunk === null) continue;
-    await writeWhole(schedules, `${mutant}.json`, formatSchedule(shrunk.schedule));
-  }
+  await writeSchedules(join(directory, 'schedules'), results);
   await writeWhole(directory, 'results.json', documentText(document));
   await writeWhole(directory, 'manifest.json', `${JSON.stringify(manifest, null, 2)}\n`);
   await writeWhole(directory, content.plot.file, content.plot.svg);
   await writeWhole(directory, 'report.md', reportMarkdown(content));
   return writeWhole(directory, 'report.html', reportPage(content));
+}
+
+/** Those of an earlier run go once the new ones are there. */
+async function writeSchedules(directory: string, results: readonly GroupResult[]): Promise<void> {
+  const before = existsSync(directory) ? readdirSync(directory) : [];
+  const written = new Set<string>();
+  for (const { mutant, shrunk } of results) {
+    if (shrunk === null) continue;
+    const file = `${mutant}.json`;
+    await writeWhole(directory, file, formatSchedule(shrunk.schedule));
+    written.add(file);
+  }
+  for (const file of before) if (!written.has(file)) rmSync(join(directory, file));
 }
 
 /** A line for each row, so that a change of one search is a change of one line. */

@@ -2,6 +2,7 @@
 import { existsSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
 import { dataDirectory } from '../../src/config.ts';
+import { standardOutput } from '../../src/standard-output.ts';
 import { stopSignal } from '../../src/stop-signals.ts';
 import { messageOf, mistake, oneLine, UserError } from '../../src/user-error.ts';
 import { ensureWritable } from '../../src/writable-directory.ts';
@@ -14,6 +15,7 @@ import type { ProcessMember } from './process-member.ts';
 import { ask } from './requests.ts';
 import { clusterHints, endText, joinHints, memberTable } from './text.ts';
 
+const { stdout, stderr } = standardOutput();
 const COLUMNS = 80;
 const LEADER_LIMIT_MS = 10_000;
 const LEADER_EVERY_MS = 50;
@@ -112,23 +114,23 @@ async function watch({ cluster, signal }: Run): Promise<number> {
   await Promise.all(
     cluster.members.map(async (member) => {
       const ended = await member.exited;
-      if (!signal.aborted) process.stderr.write(`${endText(member, ended)}\n`);
+      if (!signal.aborted) stderr.write(`${endText(member, ended)}\n`);
     }),
   );
   return signal.aborted ? 0 : 1;
 }
 
 function columns(): number {
-  return process.stdout.columns ?? COLUMNS;
+  return stdout.columns ?? COLUMNS;
 }
 
 function print(text: string): void {
-  process.stdout.write(`${text}\n`);
+  stdout.write(`${text}\n`);
 }
 
 try {
   process.exitCode = await main(process.argv.slice(2));
 } catch (error) {
-  process.stderr.write(`${oneLine(messageOf(error))}\n`);
+  stderr.write(`${oneLine(messageOf(error))}\n`);
   process.exitCode = error instanceof UserError ? 2 : 1;
 }

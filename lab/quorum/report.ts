@@ -1,5 +1,4 @@
 /** The files that a run leaves behind. */
-import { mkdir } from 'node:fs/promises';
 import { writeWhole } from '../report/write-whole.ts';
 import type { Manifest } from '../results.ts';
 import { contentOf } from './content.ts';
@@ -14,7 +13,6 @@ export async function writeReport(
   manifest: Manifest,
 ): Promise<string> {
   const content = contentOf(document, manifest);
-  await mkdir(directory, { recursive: true });
   await writeWhole(directory, 'results.json', documentText(document));
   await writeWhole(directory, 'manifest.json', `${JSON.stringify(manifest, null, 2)}\n`);
   for (const { file, svg } of content.figures) await writeWhole(directory, file, svg);

@@ -26,7 +26,7 @@ export function reportHtml(content: ReportContent, result: ResultDocument): stri
 <p class="eyebrow">Raft lab · experiment <b>${escapeMarkup(name)}</b></p>
 <h1>${escapeMarkup(question)}</h1>
 </header>
-${banner(content)}
+${incomplete(content)}${banner(content)}
 <p class="lede">${[content.answer, ...content.headline].map(marked).join(' ')}</p>
 ${setup(content)}
 ${content.figures.map((figure) => figureHtml(figure, result)).join('\n')}
@@ -41,6 +41,15 @@ ${provenance(content)}
 </body>
 </html>
 `;
+}
+
+function incomplete({ incomplete: missing }: ReportContent): string {
+  if (missing.length === 0) return '';
+  const items = missing.map((phrase) => `<li>${escapeMarkup(phrase)}</li>`).join('');
+  return (
+    '<div class="banner failed" role="status"><span class="mark">!</span><div>' +
+    `<p>Incomplete</p><ul>${items}</ul></div></div>\n`
+  );
 }
 
 function banner({ audit }: ReportContent): string {

@@ -11,6 +11,7 @@ export function reportMarkdown(content: ReportContent): string {
   const blocks = [
     `# ${escapeText(content.question)}`,
     `Experiment \`${content.name}\`.`,
+    incomplete(content),
     ...head(content),
     '## Set-up',
     list(content.setup.map(([name, value]) => `${escapeText(name)}: ${escapeText(value)}`)),
@@ -31,6 +32,10 @@ export function reportMarkdown(content: ReportContent): string {
     `Regenerate it with:\n\n\`\`\`sh\n${content.command}\n\`\`\``,
   ];
   return `${blocks.filter((block) => block !== '').join('\n\n')}\n`;
+}
+
+function incomplete({ incomplete: missing }: ReportContent): string {
+  return missing.length === 0 ? '' : `**INCOMPLETE**\n\n${list(missing.map(escapeText))}`;
 }
 
 /** An audit that passed is no answer, so the answer stands before it; a failed one comes first. */

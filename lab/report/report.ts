@@ -3,7 +3,6 @@
  * Markdown, as a self-contained page, and as pictures beside the result's own JSON.
  */
 
-import { mkdir } from 'node:fs/promises';
 import type { Experiment, PlotSpec } from '../experiment.ts';
 import { describeFault, type Fault, type FaultAction } from '../faults.ts';
 import type { Manifest, ResultDocument, Row } from '../results.ts';
@@ -46,6 +45,8 @@ export type ReportValue = { text: string; half?: string; bar?: number; failed?: 
 export type ReportContent = {
   name: string;
   question: string;
+  /** What is missing of the sweep, in phrases; comes before all that is said of the rest. */
+  incomplete: readonly string[];
   audit: { state: 'passed' | 'failed' | 'none'; sentence: string; failures: readonly string[] };
   /** The question's, in one sentence, taken from the data; the index of all results quotes it. */
   answer: Marked;
@@ -75,7 +76,6 @@ export async function writeReport(
   manifest: Manifest,
 ): Promise<string> {
   const content = reportContent(name, experiment, result, manifest);
-  await mkdir(directory, { recursive: true });
   await writeWhole(directory, 'results.json', resultsJson(result));
   await writeWhole(directory, 'manifest.json', `${JSON.stringify(manifest, null, 2)}\n`);
   for (const figure of content.figures) {
@@ -85,12 +85,15 @@ export async function writeReport(
   return writeWhole(directory, 'report.html', reportHtml(content, result));
 }
 
-/** The result as JSON with a row a line, so that a change to one cell is a change to one line. */
+/** The result as JSON with a line for each row, so that a change to one cell is one to one line. */
 export function resultsJson(result: ResultDocument): string {
   const { rows, ...head } = result;
-  const start = JSON.stringify(head, null, 2).replace(/\n}$/, '');
+  const fields = Object.entries(head).map(
+    ([name, value]) => `  "${name}": ${JSON.stringify(value)}`,
+  );
   const lines = rows.map((row) => `\n    ${JSON.stringify(row)}`);
-  return `${start},\n  "rows": [${lines.join(',')}${lines.length > 0 ? '\n  ' : ''}]\n}\n`;
+  const end = lines.length > 0 ? '\n  ' : '';
+  return `{\n${fields.join(',\n')},\n  "rows": [${lines.join(',')}${end}]\n}\n`;
 }
 
 /** What the report says. */
@@ -105,6 +108,7 @@ export function reportContent(
   return {
     name,
     question: experiment.question,
+    incomplete: incompleteOf(result),
     audit: auditOf(result.rows, names),
     ...answerOf(cells, names, experiment, result),
     setup: setupOf(experiment, result, cells),
@@ -121,6 +125,12 @@ export function reportContent(
     provenance: provenanceOf(manifest),
     command: manifest.command,
   };
+}
+
+function incompleteOf({ missing = [], part }: ResultDocument): string[] {
+  if (part === undefined || part.of === 1) return [...missing];
+  const { index, of, plan } = part;
+  return [`this is part ${index} of ${of} of the sweep (plan ${plan.digest}) alone`, ...missing];
 }
 
 function auditOf(rows: readonly Row[], names: readonly string[]): ReportContent['audit'] {

@@ -1,6 +1,4 @@
 /** The files that a run leaves behind: what it found as data, and the same for people. */
-import { mkdir } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
 import type { Manifest } from '../results.ts';
 import type { Content, Pairs } from './content.ts';
 import { reportMarkdown } from './content-markdown.ts';
@@ -17,14 +15,10 @@ export type Written = {
 /** Writes all files, each whole; the page comes last. Resolves to its path. */
 export async function writeContent(directory: string, written: Written): Promise<string> {
   const { content, document, manifest } = written;
-  await mkdir(directory, { recursive: true });
   await writeWhole(directory, 'results.json', document);
   await writeWhole(directory, 'manifest.json', `${JSON.stringify(manifest, null, 2)}\n`);
   for (const { file, svg } of content.figures) await writeWhole(directory, file, svg);
-  for (const { file, text } of content.files ?? []) {
-    await mkdir(dirname(join(directory, file)), { recursive: true });
-    await writeWhole(directory, file, text);
-  }
+  for (const { file, text } of content.files ?? []) await writeWhole(directory, file, text);
   await writeWhole(directory, 'report.md', reportMarkdown(content));
   return writeWhole(directory, 'report.html', reportPage(content));
 }

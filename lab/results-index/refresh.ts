@@ -3,6 +3,7 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Writable } from 'node:stream';
 import { UserError } from '../../src/user-error.ts';
+import { NotWritten } from '../report/write-whole.ts';
 import { writeResultsIndex } from './index.ts';
 
 /**
@@ -14,7 +15,7 @@ export async function refreshIndex(resultsDirectory: string, stderr: Writable): 
   try {
     await writeResultsIndex(resultsDirectory);
   } catch (error) {
-    if (!(error instanceof UserError)) throw error;
+    if (!(error instanceof UserError || error instanceof NotWritten)) throw error;
     stderr.write(`the index of the results stays as it was: ${error.message}\n`);
   }
 }

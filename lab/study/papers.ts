@@ -1,6 +1,7 @@
 /** The group of studies that `npm run experiment -- papers` runs, one after the other. */
 import { Command, Help } from 'commander';
 import { UserError } from '../../src/user-error.ts';
+import { NotWritten } from '../report/write-whole.ts';
 import { commandText } from '../sweep/complaints.ts';
 import { EXIT_INTERRUPTED } from '../sweep/interruption.ts';
 import { makeWritable, outputDirectory } from '../sweep/output-directory.ts';
@@ -107,7 +108,8 @@ async function runWritten(
     return await runStudy(kept, run, pool, signal, context);
   } catch (error) {
     if (error instanceof UserError) throw error;
-    context.stderr.write(`${name}: ${error instanceof Error ? error.stack : String(error)}\n`);
+    const { message, stack } = error instanceof Error ? error : new Error(String(error));
+    context.stderr.write(`${name}: ${error instanceof NotWritten ? message : stack}\n`);
     return 1;
   }
 }

@@ -1,7 +1,8 @@
 /** What `npm run sim` does for each request, and its exit status. */
 import { UserError } from '../../src/user-error.ts';
+import { NotWritten } from '../report/write-whole.ts';
 import { parseArguments } from './arguments.ts';
-import { type Context, columnsOf, EXIT_MISTAKE, EXIT_OK } from './context.ts';
+import { type Context, columnsOf, EXIT_FAILED, EXIT_MISTAKE, EXIT_OK } from './context.ts';
 import { singleRun } from './single-run.ts';
 import { swarm } from './swarm.ts';
 
@@ -19,8 +20,8 @@ export async function simulate(context: Context): Promise<number> {
         return await swarm(context, request);
     }
   } catch (error) {
-    if (!(error instanceof UserError)) throw error;
+    if (!(error instanceof UserError || error instanceof NotWritten)) throw error;
     context.stderr.write(`sim: ${error.message}\n`);
-    return EXIT_MISTAKE;
+    return error instanceof UserError ? EXIT_MISTAKE : EXIT_FAILED;
   }
 }

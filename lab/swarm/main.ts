@@ -2,23 +2,16 @@
  * The command `npm run sim`: joins the parts and does nothing itself. `--help` says the rest.
  */
 import { join } from 'node:path';
+import { standardOutput } from '../../src/standard-output.ts';
 import { listenForInterruption } from '../sweep/interruption.ts';
 import { surroundings } from '../sweep/manifest.ts';
 import { simulate } from './commands.ts';
 
 const project = join(import.meta.dirname, '..', '..');
 
-for (const stream of [process.stdout, process.stderr]) {
-  // `| head` closes the pipe when it has seen enough.
-  stream.on('error', (error: NodeJS.ErrnoException) => {
-    if (error.code !== 'EPIPE') throw error;
-  });
-}
-
 process.exitCode = await simulate({
   words: process.argv.slice(2),
-  stdout: process.stdout,
-  stderr: process.stderr,
+  ...standardOutput(),
   resultsDirectory: join(project, 'results'),
   commit: () => surroundings(project).commit,
   nowMs: () => performance.now(),

@@ -7,6 +7,7 @@ import { numberAllowed, parseNumber } from '../../src/decimal.ts';
 import { mistake, oneLine, UserError } from '../../src/user-error.ts';
 import type { FactorValue } from '../results.ts';
 import type { Catalogue } from './catalogue.ts';
+import type { Before } from './cell-store.ts';
 import type { Shard } from './cells.ts';
 import { FACTOR_NAMES, FACTORS, type FactorName, printFactor } from './factors.ts';
 import { OWN_COMMANDS } from './own-commands.ts';
@@ -24,14 +25,24 @@ export type Request =
       flags: SweepFlags;
       out: string | undefined;
       json: boolean;
-      resume: boolean;
+      /** What becomes of trials that an earlier run has left. */
+      before: Before;
     }
-  | { kind: 'merge'; directories: readonly string[]; out: string | undefined }
+  | {
+      kind: 'merge';
+      directories: readonly string[];
+      out: string | undefined;
+      /** Joins what there is, although parts are missing. */
+      partial: boolean;
+      before: Before;
+    }
   | { kind: 'compare'; before: string; after: string }
   /** One of OWN_COMMANDS, and the words that it understands itself. */
   | { kind: 'own'; name: string; words: readonly string[] }
   /** A study, or `papers`, and the words that it understands itself. */
   | { kind: 'study'; name: string; words: readonly string[] };
+
+type MergeOptions = { out?: string; overwrite: boolean; partial: boolean };
 
 type Values = Readonly<Record<string, string | boolean | undefined>>;
 
@@ -42,6 +53,7 @@ const SHARD_ALLOWED = 'a part and the number of parts such as 2/8, from 1/1 to 1
 /** The group of all studies. */
 export const PAPERS_COMMAND = 'papers';
 const SUBCOMMANDS = ['merge', 'compare', ...Object.keys(OWN_COMMANDS), PAPERS_COMMAND];
+const OVERWRITE = 'replace the trials of a run that was interrupted';
 const HELP_HINT = '--help lists what is allowed';
 
 const EXAMPLES = `
@@ -54,6 +66,7 @@ Examples:
   npm run experiment -- throughput --resume           goes on where Ctrl-C stopped
   npm run experiment -- --shard 2/8 --out part2       one of eight machines
   npm run experiment -- merge part1 part2 --out whole
+  npm run experiment -- merge part1 --partial --out some
   npm run experiment -- compare results/throughput results/throughput-custom
   npm run experiment -- mutants --only stale-leader-read
   npm run experiment -- papers --quick                all figures of the papers, roughly
@@ -130,9 +143,13 @@ function programOf(
     .description('Joins the results of several shards and writes their report.')
     .argument('<directories...>', 'what the shards have written')
     .addOption(once(new Option('--out <directory>', 'where the whole goes')))
-    .action((directories: string[], options: { out?: string }) => {
+    .option('--partial', 'join what there is if parts are missing; the report names them', false)
+    .option('--overwrite', OVERWRITE, false)
+    .action((directories: string[], options: MergeOptions) => {
       refuseFlagsBefore(program, 'merge');
-      found({ kind: 'merge', directories, out: outOf(options.out) });
+      const { out, overwrite, partial } = options;
+      const before = overwrite ? 'overwrite' : 'refuse';
+      found({ kind: 'merge', directories, out: outOf(out), partial, before });
     });
   program
     .command('compare')
@@ -181,10 +198,12 @@ function sweepOptions(): Option[] {
     once(new Option('--out <directory>', 'where results go (default results/<experiment>)')),
     new Option('--json', 'print the result document on standard output, all else on the other'),
     new Option('--resume', 'keep the trials that are done and run the rest'),
+    new Option('--overwrite', OVERWRITE).conflicts('resume'),
     once(new Option('--shard <part/parts>', 'run only this part, counted from 1; see merge')),
     new Option('--list', 'list the experiments and their questions').conflicts([
       'json',
       'resume',
+      'overwrite',
       'shard',
       'quick',
       'out',
@@ -232,7 +251,7 @@ function runRequest(name: string, named: boolean, values: Values): Request {
     flags,
     out: outOf(values.out),
     json: values.json === true,
-    resume: values.resume === true,
+    before: values.resume === true ? 'keep' : values.overwrite === true ? 'overwrite' : 'refuse',
   };
 }
 

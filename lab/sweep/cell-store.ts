@@ -2,24 +2,41 @@
  * The finished trials of a sweep, on disk as they come: `cells.sqlite`. An interrupted sweep loses
  * at most the trial that was running; `--resume` and `merge` read what is here.
  */
-import { existsSync } from 'node:fs';
+import { existsSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import sqlite3 from 'sqlite3';
 import { messageOf, UserError } from '../../src/user-error.ts';
-import { type Row, SCHEMA_VERSION } from '../results.ts';
+import { NotWritten } from '../report/write-whole.ts';
+import { type Part, type Row, SCHEMA_VERSION } from '../results.ts';
 import { cellKey } from './cells.ts';
 
 /** A row, how long its trial lasted, and which code on which machine it comes from. */
 export type StoredRow = { row: Row; durationS: number; origin: string };
 
 /** What a store says about itself. */
-export type StoreHeader = { experiment: string; schemaVersion: number; seed: number };
+export type StoreHeader = {
+  experiment: string;
+  schemaVersion: number;
+  seed: number;
+  /** Absent in stores of earlier days, and where results of several plans were joined. */
+  part?: Part;
+  /** Whether the run came to its end; absent in stores of earlier days. */
+  ended?: boolean;
+};
+
+/**
+ * What becomes of rows that are there: they are kept, or they go; with `refuse` they go unless they
+ * are those of a run that was interrupted.
+ */
+export type Before = 'keep' | 'overwrite' | 'refuse';
 
 export type CellStore = {
   /** Everything stored, by `cellKey`. */
   rows(): Promise<Map<string, StoredRow>>;
   /** Resolves when the row is durable. */
   put(stored: StoredRow): Promise<void>;
+  /** Says that the run has come to its end, with or without all rows. */
+  end(): Promise<void>;
   close(): Promise<void>;
 };
 
@@ -40,30 +57,33 @@ export function storePath(directory: string): string {
 }
 
 /**
- * Opens the store of a sweep for writing and keeps others from writing to it meanwhile. With
- * `resume` what is stored stays, provided that it belongs to the same experiment and schema;
- * otherwise the store starts empty.
+ * Opens the store of a sweep for writing and keeps others from writing to it meanwhile. Rows that
+ * are kept must belong to the same experiment and schema. Throws a UserError where that is not so,
+ * or where `before` refuses.
  */
 export async function openStore(
   directory: string,
-  wanted: { experiment: string; seed: number },
-  resume: boolean,
+  wanted: Pick<StoreHeader, 'experiment' | 'part' | 'seed'>,
+  before: Before,
 ): Promise<CellStore> {
   const path = storePath(directory);
+  const hasReport = isReported(directory);
   const database = await open(path, sqlite3.OPEN_READWRITE | sqlite3.OPEN_CREATE);
   try {
     // The lock is held until the store is closed: two sweeps in one directory would mix their rows.
     await execute(database, 'PRAGMA locking_mode = EXCLUSIVE; PRAGMA synchronous = FULL;');
     await execute(database, 'BEGIN EXCLUSIVE; COMMIT;');
     await execute(database, SCHEMA);
-    const before = await readHeader(database, path);
-    checkSame(path, before, wanted.experiment, resume);
-    const header = { ...wanted, schemaVersion: SCHEMA_VERSION };
-    await execute(
-      database,
-      `BEGIN; DELETE FROM header; ${resume ? '' : 'DELETE FROM cells;'} COMMIT;`,
-    );
-    await query(database, 'INSERT INTO header VALUES (?)', [JSON.stringify(header)]);
+    const header = await readHeader(database, path);
+    checkSame(path, header, wanted.experiment, before === 'keep');
+    if (before === 'refuse' && header !== undefined && !(header.ended ?? hasReport)) {
+      await checkEmpty(database, path);
+    }
+    await execute(database, before === 'keep' ? 'BEGIN;' : 'BEGIN; DELETE FROM cells;');
+    const now: StoreHeader = { ...wanted, schemaVersion: SCHEMA_VERSION, ended: false };
+    await execute(database, 'DELETE FROM header;');
+    await query(database, 'INSERT INTO header VALUES (?)', [JSON.stringify(now)]);
+    await execute(database, 'COMMIT;');
     return storeOn(database, path);
   } catch (error) {
     await close(database);
@@ -112,8 +132,32 @@ function storeOn(database: Database, path: string): CellStore {
         },
       );
     },
+    end: async () => {
+      await query(database, "UPDATE header SET value = json_set(value, '$.ended', json('true'))");
+    },
     close: () => close(database),
   };
+}
+
+/**
+ * Whether a report was written after the last row: what stores of earlier days do not say
+ * themselves.
+ */
+function isReported(directory: string): boolean {
+  const report = join(directory, 'results.json');
+  if (!existsSync(report) || !existsSync(storePath(directory))) return false;
+  return statSync(report).mtimeMs >= statSync(storePath(directory)).mtimeMs;
+}
+
+/** A night's trials do not go because a flag was forgotten. */
+async function checkEmpty(database: Database, path: string): Promise<void> {
+  const counts = await query<{ count: number }>(database, 'SELECT COUNT(*) AS count FROM cells');
+  const trials = counts[0]?.count ?? 0;
+  if (trials === 0) return;
+  throw new UserError(
+    `${path} holds ${trials} ${trials === 1 ? 'trial' : 'trials'} of a run that was interrupted; ` +
+      'go on with it by --resume, begin anew by --overwrite, or give another --out',
+  );
 }
 
 /** Rows of another experiment are never replaced, those of another schema never continued. */
@@ -162,7 +206,8 @@ function explained(path: string, error: unknown): unknown {
   if (message.includes('SQLITE_NOTADB') || message.includes('SQLITE_CORRUPT')) {
     return new UserError(`${path} is not a store of this lab; remove it or give another --out`);
   }
-  if (/SQLITE_(CANTOPEN|READONLY|FULL|IOERR)/.test(message)) {
+  if (/SQLITE_(FULL|IOERR)/.test(message)) return new NotWritten(path, error);
+  if (/SQLITE_(CANTOPEN|READONLY)/.test(message)) {
     return new UserError(`${path} cannot be used (${message}); give another --out`);
   }
   return error;

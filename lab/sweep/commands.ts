@@ -2,6 +2,7 @@
 
 import { mistake, UserError } from '../../src/user-error.ts';
 import type { Experiment } from '../experiment.ts';
+import { NotWritten } from '../report/write-whole.ts';
 import { type Manifest, type ResultDocument, type Row, SCHEMA_VERSION } from '../results.ts';
 import { PAPERS_COMMAND, parseArguments, type Request } from './arguments.ts';
 import type { Catalogue } from './catalogue.ts';
@@ -70,9 +71,9 @@ export async function main(context: Context): Promise<number> {
     }
     return status;
   } catch (error) {
-    if (!(error instanceof UserError)) throw error;
+    if (!(error instanceof UserError || error instanceof NotWritten)) throw error;
     context.stderr.write(`experiment: ${error.message}\n`);
-    return EXIT_MISTAKE;
+    return error instanceof UserError ? EXIT_MISTAKE : EXIT_NOT_OK;
   }
 }
 
@@ -85,7 +86,7 @@ async function carryOut(context: Context, request: Request): Promise<number> {
     case 'run':
       return await runCommand(context, request);
     case 'merge':
-      return await mergeCommand(context, request.directories, request.out);
+      return await mergeCommand(context, request);
     case 'compare':
       return await compareCommand(context, request.before, request.after);
     case 'own':
@@ -148,6 +149,10 @@ async function compareCommand(context: Context, before: string, after: string): 
     const allowed = `a result of '${old.document.experiment}', as in ${before}`;
     throw mistake('compare', `${after} (of '${young.document.experiment}')`, allowed);
   }
+  for (const { directory, document } of documents) {
+    for (const what of document.missing ?? [])
+      context.stderr.write(`note: ${directory}: ${what}\n`);
+  }
   const columns = context.stdout.columns ?? COLUMNS;
   const text = await context.comparison(old.document, young.document, columns);
   context.stdout.write(`${text.trimEnd()}\n`);
@@ -163,8 +168,8 @@ async function runCommand(context: Context, request: RunRequest): Promise<number
   makeWritable(directory);
   const startedAt = new Date().toISOString();
   const where = context.surroundings();
-  const wanted = { experiment: name, seed: sweep.seed };
-  const store = await openStore(directory, wanted, request.resume);
+  const wanted = { experiment: name, seed: sweep.seed, part: sweep.part };
+  const store = await openStore(directory, wanted, request.before);
   try {
     const kept = remaining(sweep.cells, await store.rows());
     const notes = [...sweep.notes, ...originNotes(kept.done, originOf(where))];
@@ -178,7 +183,7 @@ async function runCommand(context: Context, request: RunRequest): Promise<number
     const stored = await store.rows();
     const rows = sweep.cells.flatMap((cell) => stored.get(cellKey(cell))?.row ?? []);
     const about = { experiment: name, command: regenerating(context, request), seed: sweep.seed };
-    return await conclude(context, {
+    const status = await conclude(context, {
       directory,
       facts: {
         name,
@@ -186,11 +191,14 @@ async function runCommand(context: Context, request: RunRequest): Promise<number
         experiment: withCaveats(sweep.experiment, notes),
         baseSeeds: [sweep.seed],
       },
+      about: { part: sweep.part },
       rows,
       failures: outcome.failures.map(({ cell, reason }) => ({ trial: cell, reason })),
       manifest: () => manifestOf({ ...about, startedAt }, where),
       json: request.json,
     });
+    await store.end();
+    return status;
   } finally {
     await store.close();
   }
@@ -234,6 +242,8 @@ async function conclude(
   result: {
     directory: string;
     facts: Parameters<typeof complaintsOf>[0];
+    /** What the document says of itself besides. */
+    about: Pick<ResultDocument, 'missing' | 'part'>;
     rows: readonly Row[];
     failures: Parameters<typeof complaintsOf>[2];
     manifest: () => Manifest;
@@ -246,7 +256,8 @@ async function conclude(
   const tell = (text: string): void => {
     (json ? context.stderr : context.stdout).write(`${text}\n`);
   };
-  const document = { schemaVersion: SCHEMA_VERSION, experiment: facts.name, rows } as const;
+  const head = { schemaVersion: SCHEMA_VERSION, experiment: facts.name } as const;
+  const document: ResultDocument = { ...head, ...result.about, rows };
   const complain = (): void => {
     for (const complaint of complaints) context.stderr.write(`${complaint}\n`);
   };
@@ -268,12 +279,11 @@ async function conclude(
 
 async function mergeCommand(
   context: Context,
-  directories: readonly string[],
-  out: string | undefined,
+  { before, directories, out, partial }: Extract<Request, { kind: 'merge' }>,
 ): Promise<number> {
   const startedAt = new Date().toISOString();
-  const merged = await mergeSources(directories, context.catalogue);
-  const { name, written, experiment, stored, baseSeeds } = merged;
+  const merged = await mergeSources(directories, context.catalogue, partial);
+  const { baseSeeds, experiment, missing, name, part, stored, written } = merged;
   const cells = stored.map(({ row, durationS }) => ({ ...row, durationS }));
   const isDefault = sameCells(cells, defaultCells(written));
   const { resultsDirectory } = context;
@@ -281,12 +291,14 @@ async function mergeCommand(
   makeWritable(directory);
   const where = context.surroundings();
   const notes = [...merged.notes, ...originNotes(stored, originOf(where))];
-  for (const note of notes) context.stderr.write(`note: ${note}\n`);
+  for (const note of [...missing, ...notes]) context.stderr.write(`note: ${note}\n`);
   const [seed = 0] = baseSeeds;
   // The rows as well as their report, so that `--resume` and another merge find them there.
-  const store = await openStore(directory, { experiment: name, seed }, false);
+  const told = part === undefined ? {} : { part };
+  const store = await openStore(directory, { experiment: name, seed, ...told }, before);
   try {
     for (const row of stored) await store.put(row);
+    await store.end();
   } finally {
     await store.close();
   }
@@ -294,6 +306,7 @@ async function mergeCommand(
   return await conclude(context, {
     directory,
     facts: { name, written, experiment: withCaveats(experiment, notes), baseSeeds },
+    about: { ...told, ...(missing.length > 0 && { missing }) },
     rows: stored.map(({ row }) => row),
     failures: [],
     manifest: () => manifestOf(about, where),
@@ -341,6 +354,6 @@ function interrupted(
 
 /** The command as it came, without what only says how to go about it. */
 function regenerating({ words }: Context, { name, named }: RunRequest): string {
-  const kept = words.filter((word) => word !== '--resume' && word !== '--json');
+  const kept = words.filter((word) => !['--resume', '--overwrite', '--json'].includes(word));
   return commandText(named ? kept : [name, ...kept]);
 }

@@ -74,8 +74,11 @@ function checkDocument(
     throw wrong(`schemaVersion is ${JSON.stringify(value.schemaVersion)}, not ${SCHEMA_VERSION}`);
   }
   if (typeof value.experiment !== 'string') throw wrong('experiment is not a text');
-  if (!Array.isArray(value.rows)) throw wrong('rows is not a list');
-  value.rows.forEach((row: unknown, index) => {
+  const { missing, part, rows } = value;
+  if (part !== undefined && !isPart(part)) throw wrong('part is not a part of a plan');
+  if (missing !== undefined && !isListOf(missing, 'string')) throw wrong('missing is no list');
+  if (!Array.isArray(rows)) throw wrong('rows is not a list');
+  rows.forEach((row: unknown, index) => {
     const what = rowMistake(row);
     if (what !== undefined) throw wrong(`rows[${index}]${what}`);
   });
@@ -103,6 +106,28 @@ function rowMistake(row: unknown): string | undefined {
 
 function isValue(value: unknown): value is FactorValue {
   return value === null || ['number', 'string', 'boolean'].includes(typeof value);
+}
+
+/** `{ index, of, plan }`, as in `lab/results.ts`. */
+function isPart(value: unknown): boolean {
+  if (!isRecord(value) || !isRecord(value.plan)) return false;
+  const { digest, durationS, fixed, seed, trials, vary } = value.plan;
+  const counts = [value.index, value.of, trials];
+  return (
+    counts.every((count) => Number.isSafeInteger(count) && Number(count) >= 1) &&
+    Number(value.index) <= Number(value.of) &&
+    typeof digest === 'string' &&
+    typeof durationS === 'number' &&
+    Number.isSafeInteger(seed) &&
+    isRecord(fixed) &&
+    Object.values(fixed).every(isValue) &&
+    isRecord(vary) &&
+    Object.values(vary).every((values) => Array.isArray(values) && values.every(isValue))
+  );
+}
+
+function isListOf(value: unknown, type: string): boolean {
+  return Array.isArray(value) && value.every((item) => typeof item === type);
 }
 
 function isRecord(value: unknown): value is Record<string, unknown> {

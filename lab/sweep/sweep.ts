@@ -5,7 +5,7 @@
 
 import { mistake } from '../../src/user-error.ts';
 import type { Experiment } from '../experiment.ts';
-import type { Factors, FactorValue } from '../results.ts';
+import type { Factors, FactorValue, Part } from '../results.ts';
 import {
   type Cell,
   cellKey,
@@ -16,6 +16,7 @@ import {
   shardOf,
 } from './cells.ts';
 import { FACTOR_NAMES, FACTORS, type FactorName, printFactor } from './factors.ts';
+import { planOf, WHOLE } from './plan.ts';
 
 /** What the flags of a sweep say, each already checked by itself. */
 export type SweepFlags = {
@@ -43,6 +44,8 @@ export type Sweep = {
   /** The experiment with the flags put in: what the report describes. */
   experiment: Experiment;
   seed: number;
+  /** Which part of which plan the cells are. */
+  part: Part;
   cells: readonly Cell[];
   /** True when it runs exactly the cells of the experiment as it is written. */
   isDefault: boolean;
@@ -73,7 +76,9 @@ export function planSweep(name: string, written: Experiment, flags: SweepFlags):
       '--rate does not wait for answers: --outstanding has no part in it and is not swept',
     );
   }
-  return { name, experiment, seed: flags.seed, cells, isDefault, notes };
+  const plan = planOf(name, experiment, flags.seed, all);
+  const part = { ...(flags.shard ?? WHOLE), plan };
+  return { name, experiment, seed: flags.seed, part, cells, isDefault, notes };
 }
 
 /** The cells of an experiment without any flag. */

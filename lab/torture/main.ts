@@ -5,6 +5,7 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { standardOutput } from '../../src/standard-output.ts';
 import { messageOf, oneLine, UserError } from '../../src/user-error.ts';
 import type { HistoryOperation } from '../history.ts';
 import { formatHistory } from '../history-file.ts';
@@ -137,18 +138,19 @@ function terminalTable({ rows }: TortureDocument, columns: number): string {
 }
 
 if (import.meta.main) {
+  const { stdout, stderr } = standardOutput();
   const project = join(import.meta.dirname, '..', '..');
   try {
     process.exitCode = await main(process.argv.slice(2), {
-      stdout: process.stdout,
-      stderr: process.stderr,
+      stdout,
+      stderr,
       resultsDirectory: join(project, 'results'),
       surroundings: () => surroundings(project),
       interruption: listenForInterruption,
     });
   } catch (error) {
     if (!(error instanceof UserError)) throw error;
-    process.stderr.write(`${error.message}\n`);
+    stderr.write(`${error.message}\n`);
     process.exitCode = EXIT_MISTAKE;
   }
 }

@@ -2,6 +2,7 @@
  * The command `scripts/maelstrom-node`: standard input and output are the network, one message a
  * line, and standard error is the log.
  */
+import { standardOutput } from '../standard-output.ts';
 import type { Storage } from '../storage/storage.ts';
 import { messageOf, oneLine, UserError } from '../user-error.ts';
 import { Lines } from './lines.ts';
@@ -9,6 +10,8 @@ import { type Message, parseMessage } from './message.ts';
 import { MaelstromServer } from './server.ts';
 import { type MaelstromSettings, readSettings } from './settings.ts';
 import { openStorage } from './storage.ts';
+
+const { stdout, stderr } = standardOutput();
 
 function main(): void {
   try {
@@ -20,7 +23,7 @@ function main(): void {
 
 function run(settings: MaelstromSettings): void {
   const print = (message: Message): void => {
-    process.stdout.write(`${JSON.stringify(message)}\n`);
+    stdout.write(`${JSON.stringify(message)}\n`);
   };
   const open = (name: string): Promise<Storage> => openStorage(name, settings.dataDirectory, log);
   const server = new MaelstromServer(settings, open, { print, log, fail: end });
@@ -41,13 +44,13 @@ function run(settings: MaelstromSettings): void {
     void server.settled().then(stop);
   });
   // Nobody listens any more.
-  process.stdout.on('error', () => process.exit(0));
+  stdout.on('error', () => process.exit(0));
   process.on('SIGTERM', stop);
   process.on('SIGINT', stop);
 }
 
 function log(text: string): void {
-  process.stderr.write(`${oneLine(text)}\n`);
+  stderr.write(`${oneLine(text)}\n`);
 }
 
 const SHOWN_BYTES = 100;
