@@ -21,6 +21,8 @@ export type AdministrationOptions = {
   readonly identify: (address: string, timeoutMs: number) => Promise<PeerIdentity>;
   /** A member, present or former, whom this server has met. */
   readonly hasMet: (name: NodeId) => boolean;
+  /** A server at this address is a member, or was one, as far as this server can know. */
+  readonly wasMember: (address: string) => boolean;
   readonly joinTimeoutMs: number;
   readonly requestTimeoutMs: number;
 };
@@ -71,8 +73,15 @@ export class Administration {
   async leave(peer: string): Promise<AdministrationReply> {
     if (!this.#leads()) return notLeader();
     const member = this.#memberAt(peer);
-    if (member === null) return this.#done();
-    return this.#configure({ kind: 'leave', name: member });
+    if (member !== null) return this.#configure({ kind: 'leave', name: member });
+    // Repeating it is harmless; another spelling of a member's address is no repetition.
+    if (this.#options.wasMember(peer)) return this.#done();
+    const { voters, learners } = this.#node.configuration;
+    const members = [...voters, ...learners].map(addressOf).join(', ');
+    return refused(
+      'notMember',
+      `no member of this cluster is called ${peer}, nor was one; the members are ${members}`,
+    );
   }
 
   async transfer(to: string): Promise<AdministrationReply> {

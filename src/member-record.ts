@@ -7,8 +7,9 @@
  */
 import { configurationOf } from './entry.ts';
 import { addressOf, FIRST_INCARNATION, memberName } from './raft/identity.ts';
-import type { Configuration, NodeId } from './raft/types.ts';
+import type { Configuration, NodeId, PlacedConfiguration } from './raft/types.ts';
 import {
+  type CommittedMembership,
   type PeerIdentity,
   REFUSED_MEMBER,
   type Refusal,
@@ -109,6 +110,26 @@ export function judgePeer(own: MemberRecord, known: KnownMembers, peer: PeerIden
     `${id} was incarnation ${before} and came back as ${incarnation}: its disk is another one, ` +
       'and it may have voted; it must leave and join again',
   );
+}
+
+/** Every server of a configuration by its name, each once. */
+export function membersOf({ voters, outgoing, learners }: Configuration): NodeId[] {
+  return [...new Set([...voters, ...outgoing, ...learners])];
+}
+
+/**
+ * Whether a server called `name`, which knows of these configurations, has been removed since by
+ * what another one knows to be committed. Who knows less than the server itself proves nothing; and
+ * a server that was joined again later is told so by its leader.
+ */
+export function isRemovedBy(
+  told: CommittedMembership | undefined,
+  name: NodeId,
+  own: readonly PlacedConfiguration[],
+): boolean {
+  const belonged = own.findLast(({ configuration }) => membersOf(configuration).includes(name));
+  if (told === undefined || told.names.length === 0 || told.names.includes(name)) return false;
+  return told.index > (belonged?.index ?? -1);
 }
 
 /** Strangers can make up names; of those that carry their incarnation this many are kept. */

@@ -11,15 +11,17 @@ import {
   judgePeer,
   type KnownMembers,
   type MemberRecord,
+  membersOf,
   parseKnownMembers,
   parseMemberRecord,
   remembered,
   waitingMember,
 } from './member-record.ts';
 import { Node } from './node.ts';
-import { lastIndex } from './raft/log.ts';
+import { addressOf } from './raft/identity.ts';
+import { configurationAt, lastIndex } from './raft/log.ts';
 import { fork } from './raft/random.ts';
-import type { NodeId, RaftState } from './raft/types.ts';
+import type { NodeId, PlacedConfiguration, RaftState } from './raft/types.ts';
 import type { Flaw } from './raft/validation.ts';
 import { unreadable } from './storage/recovery.ts';
 import type { SqliteStorage } from './storage/sqlite.ts';
@@ -104,6 +106,20 @@ export class Member {
 
   hasMet(name: string): boolean {
     return this.#known[name] !== undefined;
+  }
+
+  /** One at this address has been met, or stands in a configuration that is still known. */
+  wasMember(address: string): boolean {
+    const { configurations } = this.#node.state.persistent.log;
+    const known = [this.#record.configuration, ...configurations.map((at) => at.configuration)];
+    const names = [...Object.keys(this.#known), ...known.flatMap(membersOf)];
+    return names.some((name) => addressOf(name) === address);
+  }
+
+  /** Of the configurations that it knows, the last that is surely committed. */
+  get committed(): PlacedConfiguration {
+    const { persistent, volatile } = this.#node.state;
+    return configurationAt(persistent.log, volatile.commitIndex);
   }
 
   /** It belongs to no configuration yet. */

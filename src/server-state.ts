@@ -4,6 +4,7 @@ import type { Member } from './member.ts';
 import { addressOf } from './raft/identity.ts';
 import { bytesFrom, lastIndex, lastTerm, latestConfiguration } from './raft/log.ts';
 import type { RaftState } from './raft/types.ts';
+import type { Removed } from './removal.ts';
 import type { WsPeers } from './transport/ws-peers.ts';
 
 export function healthOf({ id, persistent, role, volatile }: RaftState): Health {
@@ -24,6 +25,7 @@ export function healthOf({ id, persistent, role, volatile }: RaftState): Health 
 }
 
 export type Circumstances = {
+  readonly removed: Removed | null;
   readonly storageFull: boolean;
   readonly requestsWaiting: number;
 };

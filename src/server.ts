@@ -23,12 +23,20 @@ import type {
   Service,
 } from './http/service.ts';
 import { Member, type MemberHost } from './member.ts';
-import { drawIncarnation, firstMember, type MemberRecord, waitingMember } from './member-record.ts';
+import {
+  drawIncarnation,
+  firstMember,
+  isRemovedBy,
+  type MemberRecord,
+  membersOf,
+  waitingMember,
+} from './member-record.ts';
 import type { ClientReadMode, Node } from './node.ts';
 import { addressOf } from './raft/identity.ts';
 import { latestConfiguration } from './raft/log.ts';
 import type { Configuration, LeaderRole, NodeId, RaftState, Role } from './raft/types.ts';
 import { Readiness } from './readiness.ts';
+import { Removal } from './removal.ts';
 import { Requests } from './requests.ts';
 import { debugStateOf, gaugesOf, healthOf } from './server-state.ts';
 import { SqliteStorage } from './storage/sqlite.ts';
@@ -84,6 +92,7 @@ class ServerProcess implements Server, Service {
   readonly #requests: Requests;
   readonly #administration: Administration;
   readonly #readiness: Readiness;
+  readonly #removal: Removal;
   readonly failed: Promise<Error>;
   #reportFailure: (error: Error) => void = () => {};
   #hasFailed = false;
@@ -115,6 +124,7 @@ class ServerProcess implements Server, Service {
       flushSoon,
       identify: (address, timeoutMs) => this.#peers.identify(address, timeoutMs),
       hasMet: (name) => this.#opened.hasMet(name),
+      wasMember: (address) => this.#opened.wasMember(address),
       joinTimeoutMs,
       requestTimeoutMs,
     });
@@ -122,6 +132,7 @@ class ServerProcess implements Server, Service {
       () => this.#requests.read(new Uint8Array(1), 'follower'),
       () => this.#hearsLeader(),
     );
+    this.#removal = this.#createRemoval();
   }
 
   // ---- Life -------------------------------------------------------------------------------------
@@ -150,6 +161,7 @@ class ServerProcess implements Server, Service {
       throw listenError(error, config);
     }
     this.#readiness.start();
+    this.#removal.start();
   }
 
   async stop(): Promise<void> {
@@ -158,6 +170,7 @@ class ServerProcess implements Server, Service {
     if (this.#http !== null && !this.#hasFailed && this.leads()) await this.#handOver();
     this.#stopped = true;
     this.#readiness.stop();
+    this.#removal.stop();
     this.#requests.stop();
     // Before the listener, which waits for all connections.
     this.#peers.close();
@@ -288,8 +301,24 @@ class ServerProcess implements Server, Service {
   #identity(): PeerIdentity {
     const { id, name, incarnation, configuration } = this.#opened.record;
     const { publicUrl } = this.#config;
+    const { committed, isWaiting: waiting } = this.#opened;
     const firstMembers = configuration.voters;
-    return { id, name, incarnation, publicUrl, waiting: this.#opened.isWaiting, firstMembers };
+    const membership = { index: committed.index, names: membersOf(committed.configuration) };
+    return { id, name, incarnation, publicUrl, waiting, firstMembers, membership };
+  }
+
+  #createRemoval(): Removal {
+    return new Removal({
+      hearsLeader: () => this.#hearsLeader(),
+      others: () => this.#others(),
+      self: () => this.#identity(),
+      identify: (address, timeoutMs) => this.#peers.identify(address, timeoutMs),
+      isRemovedBy: (told) => {
+        const { configurations } = this.#node.state.persistent.log;
+        return isRemovedBy(told, this.#opened.record.name, configurations);
+      },
+      log: this.#log,
+    });
   }
 
   #judge(peer: PeerIdentity, decided: (refusal: Refusal | null) => void, purpose: Purpose): void {
@@ -331,10 +360,15 @@ class ServerProcess implements Server, Service {
     const configuration = this.#node.configuration;
     this.#configuration = configuration;
     const { voters, outgoing, learners } = configuration;
-    const addresses = new Set([...voters, ...outgoing, ...learners].map(addressOf));
-    addresses.delete(this.#config.nodeId);
     this.#log.info({ voters, outgoing, learners }, 'the members');
-    this.#peers.follow([...addresses]);
+    this.#peers.follow(this.#others());
+  }
+
+  /** Addresses of the other members. */
+  #others(): string[] {
+    const addresses = new Set(membersOf(this.#node.configuration).map(addressOf));
+    addresses.delete(this.#config.nodeId);
+    return [...addresses];
   }
 
   // ---- Service ----------------------------------------------------------------------------------
@@ -391,11 +425,13 @@ class ServerProcess implements Server, Service {
   }
 
   unready(): string | null {
-    return this.#opened.isWaiting ? 'it waits to be joined' : this.#readiness.waitsFor;
+    if (this.#opened.isWaiting) return 'it waits to be joined';
+    return this.#removal.reason ?? this.#readiness.waitsFor;
   }
 
   debugState(): Readonly<Record<string, unknown>> {
     return debugStateOf(this.#opened, this.#peers, {
+      removed: this.#removal.removed,
       storageFull: this.#storageFull,
       requestsWaiting: this.#requests.waiting,
     });

@@ -40,6 +40,7 @@ const TWO: PeerIdentity = {
   publicUrl: null,
   waiting: true,
   firstMembers: [],
+  membership: { index: 3, names: ['node1:8000', 'node3:8000#4'] },
 };
 
 function hello(credentials: Credentials, changes: object = {}): string {
@@ -113,6 +114,7 @@ test('a proof is good for its nonces, its role and its identity, and for nothing
     { incarnation: 8, name: 'node2:8000#8' },
     { publicUrl: 'http://elsewhere' },
     { waiting: false },
+    { membership: { index: 3, names: [] } },
   ];
   for (const claim of claims) {
     t.is(refusalOf(hello(GUARDED, { identity: { ...TWO, ...claim } }), GUARDED), 'wrong_token');

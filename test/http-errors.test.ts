@@ -167,6 +167,7 @@ test.serial('every way in which a change of membership can be refused has its co
     [join, 'notWaiting', 409, 'not_waiting', true],
     [join, 'catchUpTimeout', 504, 'catch_up_timeout', true],
     [join, 'outcomeUnknown', 503, 'outcome_unknown', false],
+    [leave, 'notMember', 409, 'not_member', true],
     [leave, 'lastVoter', 409, 'last_voter', true],
     [leave, 'transferTimeout', 504, 'transfer_timeout', true],
     [leave, 'changeInProgress', 409, 'change_in_progress', true],

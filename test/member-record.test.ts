@@ -8,12 +8,14 @@ import test from 'ava';
 import {
   drawIncarnation,
   firstMember,
+  isRemovedBy,
   type Judgement,
   judgePeer,
   type KnownMembers,
   remembered,
   waitingMember,
 } from '../src/member-record.ts';
+import type { PlacedConfiguration } from '../src/raft/types.ts';
 import type { PeerIdentity } from '../src/transport/handshake.ts';
 
 const CLUSTER = 'raft-lab';
@@ -95,6 +97,25 @@ test('one who joined takes first members for whoever it meets first', (t) => {
   const joined = waitingMember(CLUSTER, 'n4:80', 44);
   t.is(judgePeer(joined, {}, peer('n1:80', 11)).kind, 'new');
   t.is(judgePeer(joined, { 'n1:80': 11 }, peer('n1:80', 12)).kind, 'refused');
+});
+
+test('a server was removed by what came after all that it knows, and by nothing else', (t) => {
+  const at = (index: number, ...voters: string[]): PlacedConfiguration => ({
+    index,
+    configuration: { voters, outgoing: [], learners: [] },
+  });
+  const own = [at(0, 'n1:80', 'n2:80'), at(7, 'n1:80', 'n2:80', 'n3:80#5')];
+  const told = (index: number, ...names: string[]) => ({ index, names });
+  t.true(isRemovedBy(told(9, 'n2:80', 'n3:80#5'), 'n1:80', own));
+  // Who says it knows less than the server itself: it was joined since.
+  t.false(isRemovedBy(told(0, 'n1:80', 'n2:80'), 'n3:80#5', own));
+  t.false(isRemovedBy(told(7, 'n1:80', 'n2:80'), 'n3:80#5', own));
+  t.false(isRemovedBy(told(9, 'n1:80', 'n2:80'), 'n1:80', own));
+  // Who waits to be joined knows nobody, and an earlier release says nothing.
+  t.false(isRemovedBy(told(0), 'n1:80', own));
+  t.false(isRemovedBy(undefined, 'n1:80', own));
+  // It has the entry that removes it, and another one says that it is committed.
+  t.true(isRemovedBy(told(9, 'n2:80'), 'n1:80', [...own, at(9, 'n2:80')]));
 });
 
 test('names made up by strangers are forgotten again, those of first members never', (t) => {

@@ -16,13 +16,15 @@ import sqlite3 from 'sqlite3';
 import { ProcessCluster } from '../lab/processes/cluster-processes.ts';
 import { freePorts } from '../lab/processes/ports.ts';
 import type { ProcessMember } from '../lab/processes/process-member.ts';
-import { ask } from '../lab/processes/requests.ts';
+import { type Answered, ask } from '../lab/processes/requests.ts';
 import { endText } from '../lab/processes/text.ts';
 import { encodeUnit } from '../src/storage/records.ts';
 import { until } from './support/http-wait.ts';
 
 /** So that nobody takes over by itself while a test runs. */
 const PATIENT = { ELECTION_TIMEOUT_MS: '3000-6000', HEARTBEAT_MS: '100' };
+/** So that a busy machine does not change the lead at every step. */
+const CALM = { ELECTION_TIMEOUT_MS: '600-1200' };
 
 function clusterOf(
   t: ExecutionContext,
@@ -50,6 +52,21 @@ async function leaderOf(members: readonly ProcessMember[]): Promise<ProcessMembe
     return found !== undefined;
   });
   return found as ProcessMember;
+}
+
+/** What whoever leads says to it in the end: on a busy machine the lead may change meanwhile. */
+async function atLeader(
+  members: readonly ProcessMember[],
+  path: string,
+  peer: string,
+): Promise<Answered> {
+  let found: Answered | null = null;
+  await until(`an answer to ${path} of ${peer}`, async () => {
+    const { url } = await leaderOf(members);
+    found = await ask(`${url}${path}`, { body: { peer }, limitMs: 15_000 });
+    return found !== null && found.status !== 503 && found.body.error !== 'not_leader';
+  });
+  return found as unknown as Answered;
 }
 
 test('a leader that is stopped has another take over, before anybody misses it', async (t) => {
@@ -92,6 +109,62 @@ test('first members that were told of different others do not make a cluster', a
     t.is((await ask(`${url}/ready`))?.status, 503);
     t.is((await ask(`${url}/health`))?.body.term, 0);
   }
+});
+
+test('removed while it was down: /ready and the log say so and what to do', async (t) => {
+  const members = clusterOf(t, await freePorts(3), CALM);
+  await Promise.all(members.map((member) => member.start()));
+  const leader = await leaderOf(members);
+  const [gone, other] = members.filter((member) => member !== leader) as [
+    ProcessMember,
+    ProcessMember,
+  ];
+  await gone.kill();
+  const rest = [leader, other];
+  t.like(await atLeader(rest, '/raft/leave', gone.id), { status: 200 });
+  await gone.start();
+  const removed = /it was removed from the cluster, says .*; stop this server; .*\/raft\/join/;
+  await until('/ready to say so', async () => {
+    const ready = await ask(`${gone.url}/ready`);
+    return ready?.status === 503 && removed.test(String(ready.body.message));
+  });
+  const message = String((await ask(`${gone.url}/ready`))?.body.message);
+  for (const { id } of rest) t.true(message.includes(id), message);
+  t.is((await ask(`${gone.url}/health`))?.status, 200);
+  const warnings = (): string[] =>
+    readFileSync(gone.logFile, 'utf8')
+      .split('\n')
+      .filter((line) => line.includes('removed from the cluster'));
+  t.is(warnings().length, 1);
+  t.regex(warnings()[0] ?? '', /"level":"warn".*clear its data directory.*POST \/raft\/join/);
+  // It is told, and no more: it goes on as before, and joined again it is a member like any other.
+  await until('it to ask for votes', async () => (await roleOf(gone)) === 'preCandidate');
+  t.like(await atLeader(rest, '/raft/join', gone.id), { status: 200 });
+  await until('it to be ready', async () => (await ask(`${gone.url}/ready`))?.status === 200);
+  t.is((await ask(`${gone.url}/debug/state`))?.body.removed, null);
+  t.is(warnings().length, 1);
+});
+
+test('a leave is refused where the name is no member, and repeated where it was one', async (t) => {
+  const members = clusterOf(t, await freePorts(3), CALM);
+  await Promise.all(members.map((member) => member.start()));
+  const leave = (peer: string): Promise<Answered> => atLeader(members, '/raft/leave', peer);
+  const leader = await leaderOf(members);
+  const gone = members.find((member) => member !== leader) as ProcessMember;
+  for (const peer of [`localhost:${gone.port}`, '127.0.0.1:1']) {
+    const answer = await leave(peer);
+    t.like(answer, { status: 409, body: { error: 'not_member' } }, peer);
+    for (const { id } of members) t.true(String(answer.body.message).includes(id), peer);
+  }
+  t.like(await ask(`${leader.url}/health`), { body: { voters: { length: 3 } } });
+  for (let attempt = 0; attempt < 2; attempt++) t.is((await leave(gone.id)).status, 200);
+  // Whoever leads later, and whatever it has read back from its disk.
+  for (const member of members.filter((each) => each !== gone)) {
+    await member.kill();
+    await member.start();
+  }
+  t.is((await leave(gone.id)).status, 200);
+  t.is((await leave(`localhost:${gone.port}`)).status, 409);
 });
 
 test('a request that offers another protocol is answered in this one', async (t) => {

@@ -75,6 +75,7 @@ export const ERRORS = {
   },
   change_in_progress: definite(409, 'Another change is under way; try again when it is over.'),
   last_voter: definite(409, 'The last voter cannot leave.'),
+  not_member: definite(409, 'No member of this cluster has that name, nor had one.'),
   not_voter: definite(409, 'Leadership can be handed to another voter only.'),
   not_waiting: definite(409, 'The peer does not wait to join this cluster.'),
   stale_request: indefinite(

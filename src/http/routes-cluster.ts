@@ -11,6 +11,7 @@ const REFUSALS: Readonly<Record<Exclude<Refused['reason'], 'notLeader'>, ErrorCo
   changeInProgress: 'change_in_progress',
   lastVoter: 'last_voter',
   notVoter: 'not_voter',
+  notMember: 'not_member',
   notWaiting: 'not_waiting',
   catchUpTimeout: 'catch_up_timeout',
   transferTimeout: 'transfer_timeout',
@@ -41,7 +42,7 @@ const LEAVE = routeSchema({
   tag: 'cluster',
   body: object({ peer: ADDRESS }),
   answers: { 200: PEERS },
-  errors: ['invalid_peer', 'last_voter', 'transfer_timeout', ...SHARED_ERRORS],
+  errors: ['invalid_peer', 'not_member', 'last_voter', 'transfer_timeout', ...SHARED_ERRORS],
 });
 
 const TRANSFER = routeSchema({

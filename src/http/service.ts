@@ -35,6 +35,8 @@ export type AdministrationReply =
         | 'lastVoter'
         /** The target of a transfer is no other voter. */
         | 'notVoter'
+        /** Who was to leave is no member, and was none. */
+        | 'notMember'
         /** Who was to join belongs to another cluster, or leads a life of its own. */
         | 'notWaiting'
         | 'catchUpTimeout'

@@ -13,7 +13,7 @@
  */
 import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto';
 import { memberName } from '../raft/identity.ts';
-import type { NodeId } from '../raft/types.ts';
+import type { Index, NodeId } from '../raft/types.ts';
 
 export const PROTOCOL_VERSION = 1;
 /** The code of a refusal by who has met another incarnation of the peer. */
@@ -35,6 +35,14 @@ export type PeerIdentity = {
   readonly waiting: boolean;
   /** The members that its cluster began with, if it is one of them; else nobody. */
   readonly firstMembers: readonly string[];
+  /** What it knows of who belongs; for information, and not said by everybody. */
+  readonly membership?: CommittedMembership;
+};
+
+/** The names in a configuration that is committed, and the entry that brought it. */
+export type CommittedMembership = {
+  readonly index: Index;
+  readonly names: readonly NodeId[];
 };
 
 /** A visitor wants to know who is there, and sends no messages. */
@@ -72,7 +80,7 @@ const NONCE_LENGTH_MAX = 64;
 /** As much as a frame has room for. */
 const NAME_BYTES_MAX = 255;
 const PUBLIC_URL_LENGTH_MAX = 2048;
-const FIRST_MEMBERS_MAX = 100;
+const MEMBERS_MAX = 100;
 const QUOTED_LENGTH_MAX = 100;
 const REASON_LENGTH_MAX = 500;
 
@@ -208,7 +216,9 @@ function readWelcome(
 // ---- Parts --------------------------------------------------------------------------------------
 
 function readIdentity(value: unknown): Checked<PeerIdentity> {
-  const { id, name, incarnation, publicUrl, waiting, firstMembers } = Object(value) as Fields;
+  const { id, name, incarnation, publicUrl, waiting, firstMembers, membership } = Object(
+    value,
+  ) as Fields;
   if (typeof id !== 'string' || !ADDRESS.test(id)) {
     return malformed(`expected identity.id to be host:port, got ${quoted(id)}`);
   }
@@ -233,13 +243,34 @@ function readIdentity(value: unknown): Checked<PeerIdentity> {
     const came = quoted(firstMembers);
     return malformed(`expected identity.firstMembers to be a list of addresses, got ${came}`);
   }
-  return accepted({ id, name, incarnation, publicUrl, waiting, firstMembers });
+  const identity = { id, name, incarnation, publicUrl, waiting, firstMembers };
+  if (membership === undefined) return accepted(identity);
+  if (!isMembership(membership)) {
+    const came = quoted(membership);
+    return malformed(`expected identity.membership to be an index and names, got ${came}`);
+  }
+  const { index, names } = membership;
+  return accepted({ ...identity, membership: { index, names } });
+}
+
+function isMembership(value: unknown): value is CommittedMembership {
+  const { index, names } = Object(value) as Fields;
+  const isName = (each: unknown): boolean =>
+    typeof each === 'string' && Buffer.byteLength(each) <= NAME_BYTES_MAX;
+  return (
+    typeof index === 'number' &&
+    Number.isSafeInteger(index) &&
+    index >= 0 &&
+    Array.isArray(names) &&
+    names.length <= MEMBERS_MAX &&
+    names.every(isName)
+  );
 }
 
 function isAddressList(value: unknown): value is string[] {
   const isOne = (each: unknown): boolean =>
     typeof each === 'string' && each.length <= NAME_BYTES_MAX && ADDRESS.test(each);
-  return Array.isArray(value) && value.length <= FIRST_MEMBERS_MAX && value.every(isOne);
+  return Array.isArray(value) && value.length <= MEMBERS_MAX && value.every(isOne);
 }
 
 function isPublicUrl(value: unknown): value is string {
@@ -259,12 +290,13 @@ function isNonce(value: unknown): value is string {
 function proofOf(
   role: Role,
   { clusterId, token }: Credentials,
-  { id, name, incarnation, publicUrl, waiting, firstMembers }: PeerIdentity,
+  { id, name, incarnation, publicUrl, waiting, firstMembers, membership }: PeerIdentity,
   { acceptor, dialler }: Nonces,
 ): string | null {
   if (token === null) return null;
   // As JSON, because fields that are only strung together could be cut elsewhere.
-  const who = [id, name, incarnation, publicUrl, waiting, firstMembers];
+  const belongs = membership === undefined ? [] : [membership.index, membership.names];
+  const who = [id, name, incarnation, publicUrl, waiting, firstMembers, ...belongs];
   const said = JSON.stringify([role, acceptor, dialler, clusterId, ...who]);
   return createHmac('sha256', token).update(said).digest('base64url');
 }

@@ -104,6 +104,8 @@ export const MEMBER_ROWS: readonly Row[] = [
 
       const nowhere = await leader.call('POST', '/raft/join', { json: { peer: NOWHERE } });
       answers(t, nowhere, 504, { error: 'catch_up_timeout' });
+      const absent = await leader.call('POST', '/raft/leave', { json: { peer: NOWHERE } });
+      answers(t, absent, 409, { error: 'not_member' });
       t.deepEqual(await membersOf(leader), three);
 
       const links = { [waiting.id]: { cut: true } };

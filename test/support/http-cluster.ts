@@ -241,6 +241,7 @@ class MemberService implements Service {
         return { id: address, name: address, ...alike };
       },
       hasMet: () => true,
+      wasMember: (address) => servers.some(({ id }) => id === address),
       joinTimeoutMs: JOIN_TIMEOUT_MS,
       requestTimeoutMs: parts.requestTimeoutMs,
     });
