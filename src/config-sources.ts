@@ -18,8 +18,11 @@ import { messageOf, mistake, oneLine, UserError } from './user-error.ts';
 export type Said = { readonly name: string; readonly text: string };
 export type Sayings = { readonly [Name in FieldName]?: Said };
 type Environment = Readonly<Record<string, string | undefined>>;
-type Flags = { readonly sayings: Sayings; readonly file: string | undefined };
+export type Told = { readonly sayings: Sayings; readonly recoversAlone: boolean };
+type Flags = Told & { readonly file: string | undefined };
 
+/** A deed, not a setting: no variable or file can have it done again by accident. */
+const RECOVER_ALONE = '--recover-alone';
 const HELP_HINT = '--help lists all settings';
 
 const EXPLANATION = `
@@ -42,11 +45,12 @@ export function sayingsOf(
   words: readonly string[],
   environment: Environment,
   columns: number,
-): Sayings | string {
+): Told | string {
   const flags = readFlags(words, columns);
   if (typeof flags === 'string') return flags;
   const fromFile = flags.file === undefined ? {} : readFile(flags.file);
-  return { ...fromFile, ...readEnvironment(environment), ...flags.sayings };
+  const sayings = { ...fromFile, ...readEnvironment(environment), ...flags.sayings };
+  return { sayings, recoversAlone: flags.recoversAlone };
 }
 
 // ---- Flags --------------------------------------------------------------------------------------
@@ -71,7 +75,7 @@ function readFlags(words: readonly string[], columns: number): Flags | string {
   const given = command.opts<Readonly<Record<string, string | true | undefined>>>();
   const textOfFlag = (name: FieldName): string | undefined => given[name]?.toString();
   const sayings = collect((name) => said(flagOf(name), textOfFlag(name)));
-  return { sayings, file: given.config?.toString() };
+  return { sayings, file: given.config?.toString(), recoversAlone: given.recoverAlone === true };
 }
 
 function commandOf(): Command {
@@ -88,6 +92,10 @@ function commandOf(): Command {
     const option = new Option(`${flagOf(name)} ${value}`, `${about} (default ${fallbackText})`);
     command.addOption(once(option.helpGroup(group)));
   }
+  const about =
+    'does not serve, but makes of what this server holds a cluster of its own, when a majority ' +
+    'is lost for good; docs/recovery.md says when. --cluster-id is the new one here';
+  command.addOption(new Option(RECOVER_ALONE, about).helpGroup('Once:'));
   return command.addHelpText('after', EXPLANATION);
 }
 

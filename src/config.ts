@@ -1,6 +1,13 @@
 /** What a server is told at its start; `src/config-fields.ts` lists it as its user sees it. */
 import { parseAddress } from './address.ts';
-import { FIELD_NAMES, FIELDS, type FieldName, type Values, variableOf } from './config-fields.ts';
+import {
+  FIELD_NAMES,
+  FIELDS,
+  type FieldName,
+  flagOf,
+  type Values,
+  variableOf,
+} from './config-fields.ts';
 import { type Sayings, sayingsOf } from './config-sources.ts';
 import type { Settings } from './raft/types.ts';
 import type { LinkSettings } from './transport/link.ts';
@@ -37,7 +44,15 @@ export type Config = {
 
 export type ConfigRequest =
   | { readonly kind: 'help'; readonly text: string }
-  | { readonly kind: 'run'; readonly config: Config };
+  | { readonly kind: 'run'; readonly config: Config }
+  | {
+      readonly kind: 'recoverAlone';
+      readonly config: Config;
+      /** The cluster to make, by its flag; `null`: one is drawn. */
+      readonly newClusterId: string | null;
+      /** The cluster that is to be found, by variable or file; `null`: whichever it is. */
+      readonly oldClusterId: string | null;
+    };
 
 const KIB = 1024;
 const MIB = 1024 * KIB;
@@ -50,11 +65,21 @@ export function readConfig(
   environment: Readonly<Record<string, string | undefined>>,
   columns: number,
 ): ConfigRequest {
-  const sayings = sayingsOf(words, environment, columns);
-  if (typeof sayings === 'string') return { kind: 'help', text: sayings };
+  const told = sayingsOf(words, environment, columns);
+  if (typeof told === 'string') return { kind: 'help', text: told };
+  const { sayings, recoversAlone } = told;
   const values = valuesOf(sayings);
   checkTimeouts(values, sayings);
-  return { kind: 'run', config: configOf(values) };
+  const config = configOf(values);
+  if (!recoversAlone) return { kind: 'run', config };
+  const { clusterId } = sayings;
+  const isFlag = clusterId?.name === flagOf('clusterId');
+  return {
+    kind: 'recoverAlone',
+    config,
+    newClusterId: isFlag ? config.clusterId : null,
+    oldClusterId: isFlag || clusterId === undefined ? null : config.clusterId,
+  };
 }
 
 /** Where a server keeps its data if it is not told, below `parent`. */

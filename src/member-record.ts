@@ -27,6 +27,8 @@ export type MemberRecord = {
   readonly name: NodeId;
   /** The members before the first entry of the log; nobody where it waits to be joined. */
   readonly configuration: Configuration;
+  /** The cluster that it belonged to before it went on alone (`recover-alone.ts`). */
+  readonly recoveredFrom?: string;
 };
 
 /** Incarnations by member name. */
@@ -75,6 +77,18 @@ export function firstMember(
 export function waitingMember(clusterId: string, id: string, incarnation: number): MemberRecord {
   const name = memberName(id, incarnation);
   return { version: 1, clusterId, id, incarnation, name, configuration: NOBODY };
+}
+
+/**
+ * The one that is left of a cluster, in a new one: under another name, so that nothing that was
+ * meant for the old one is taken for it, and with no first members that others could begin with.
+ */
+export function recoveredMember(
+  { clusterId: recoveredFrom, id }: MemberRecord,
+  clusterId: string,
+  incarnation: number,
+): MemberRecord {
+  return { ...waitingMember(clusterId, id, incarnation), recoveredFrom };
 }
 
 export type Judgement =

@@ -43,7 +43,8 @@ export type MemberHost = {
 
 /** Beyond it a server refuses requests rather than let everybody wait longer. */
 const REQUESTS_MAX = 20_000;
-const MEMBER = 'member';
+/** The records of who a server is and of whom it has met. */
+export const MEMBER = 'member';
 const KNOWN = 'known';
 
 /** A transport that a node may close without taking it from the next one. */
@@ -81,10 +82,9 @@ export class Member {
     storage: SqliteStorage,
     first: () => MemberRecord,
   ): Promise<Member> {
-    const stored = await readRecord(storage, MEMBER, parseMemberRecord);
+    const { record: stored, known } = await readMember(storage);
     const record = stored ?? first();
     if (stored === null) await writeRecord(storage, MEMBER, record);
-    const known = (await readRecord(storage, KNOWN, parseKnownMembers)) ?? {};
     return new Member(host, storage, record, known);
   }
 
@@ -195,6 +195,15 @@ export class Member {
       },
     );
   }
+}
+
+/** Who a data directory belongs to, `null` if it is blank, and whom that server has met. */
+export async function readMember(
+  storage: SqliteStorage,
+): Promise<{ record: MemberRecord | null; known: KnownMembers }> {
+  const record = await readRecord(storage, MEMBER, parseMemberRecord);
+  const known = (await readRecord(storage, KNOWN, parseKnownMembers)) ?? {};
+  return { record, known };
 }
 
 async function readRecord<T>(

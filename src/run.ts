@@ -2,6 +2,7 @@
 import { flushCompileCache } from 'node:module';
 import { type Config, readConfig } from './config.ts';
 import { createLogger } from './logger.ts';
+import { recoverAlone } from './recover-alone.ts';
 import { type Server, startServer } from './server.ts';
 import { standardOutput } from './standard-output.ts';
 import { stopSignal } from './stop-signals.ts';
@@ -17,6 +18,10 @@ async function main(words: readonly string[]): Promise<number> {
   const request = readConfig(words, process.env, process.stdout.columns ?? COLUMNS);
   if (request.kind === 'help') {
     process.stdout.write(request.text);
+    return 0;
+  }
+  if (request.kind === 'recoverAlone') {
+    await recoverAlone(request, (line) => process.stdout.write(`${line}\n`));
     return 0;
   }
   const { config } = request;

@@ -44,6 +44,7 @@ export function debugStateOf(
     name: record.name,
     incarnation: record.incarnation,
     clusterId: record.clusterId,
+    recoveredFrom: record.recoveredFrom ?? null,
     roleReason: role.reason,
     currentTerm,
     votedFor,

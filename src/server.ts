@@ -224,8 +224,8 @@ class ServerProcess implements Server, Service {
     if (record.id !== nodeId || record.clusterId !== clusterId) {
       throw new UserError(
         `${dataDir} belongs to ${record.id} of cluster ${record.clusterId}, and NODE_ID and ` +
-          `CLUSTER_ID say ${nodeId} of ${clusterId}; use the directory of that server, or an ` +
-          'empty one',
+          `CLUSTER_ID say ${nodeId} of ${clusterId}; set them so, or use the directory of that ` +
+          'server, or an empty one',
       );
     }
     const { voters } = record.configuration;

@@ -143,6 +143,22 @@ test('a switch is on by its name alone', (t) => {
   t.false(config(['--join', 'false'], { JOIN: 'true' }).join);
 });
 
+test('to recover alone is a flag, which no variable and no file can set', (t) => {
+  const request = (words: readonly string[], environment: Environment = {}) => {
+    const { kind, ...rest } = readConfig(words, environment, 80);
+    return { kind, ids: 'newClusterId' in rest ? [rest.newClusterId, rest.oldClusterId] : null };
+  };
+  const flag = '--recover-alone';
+  t.deepEqual(request([flag]), { kind: 'recoverAlone', ids: [null, null] });
+  // The flag names the cluster to make; what is set for every start, the one to find.
+  const both = request([flag, '--cluster-id', 'new'], { CLUSTER_ID: 'old' });
+  t.deepEqual(both, { kind: 'recoverAlone', ids: ['new', null] });
+  t.deepEqual(request([flag], { CLUSTER_ID: 'old' }).ids, [null, 'old']);
+  t.deepEqual(request([flag, '--config', file(t, { clusterId: 'old' })]).ids, [null, 'old']);
+  t.is(request([], { RECOVER_ALONE: 'true' }).kind, 'run');
+  t.regex(refusal(t, ['--config', file(t, { recoverAlone: true })]), /unknown setting/);
+});
+
 // ---- Mistakes -----------------------------------------------------------------------------------
 
 const REFUSED: readonly (readonly [name: string, ...texts: string[]])[] = [

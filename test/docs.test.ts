@@ -21,7 +21,7 @@ import { Shell } from './support/shell.ts';
 const ROOT = new URL('..', import.meta.url).pathname;
 const HTTP_PAGE = 'docs/http.md';
 const PROCESSES_PAGE = 'docs/processes.md';
-const PAGES = ['README.md', HTTP_PAGE, PROCESSES_PAGE];
+const PAGES = ['README.md', HTTP_PAGE, PROCESSES_PAGE, 'docs/recovery.md'];
 /** The ports that the pages speak of. */
 const PORTS = [8001, 8002, 8003, 8004];
 const READY_LIMIT_MS = 60_000;

@@ -72,6 +72,7 @@ async function heldUp(t: ExecutionContext): Promise<HeldUp> {
       transport: { send: (message) => self.peers.send(message), close: () => {} },
       stateMachine: new Kv(),
       later: turns.later,
+      onFlaw: (from, flaw) => t.fail(`${from} sent what no correct server does (${flaw})`),
       onFailure: (error) => t.fail(error.message),
     },
   );

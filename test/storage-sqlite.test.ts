@@ -692,6 +692,36 @@ test('a full disk is waited for, and whoever reads does not wait', async (t) => 
   t.is((await found(folder)).entries.length, 10);
 });
 
+test('a record with a persist: both or neither, and nothing is noted before', async (t) => {
+  const folder = newFolder();
+  const events: boolean[] = [];
+  const storage = await opened(folder, (full) => events.push(full));
+  await load(storage);
+  await setRecord(storage, 'identity', 'n1');
+  await persist(storage, [run(1, 9, 1)]);
+  await new Promise((resolve) => storage.limitPages(100, resolve));
+  const both = new Promise((resolve) => {
+    storage.persistWithRecord([entries(command(10, 1, MIB))], 'identity', 'n2', resolve);
+  });
+  await until('the disk is full', () => events.length > 0);
+  const [before, after] = [newFolder(), newFolder()];
+  // As a crash would leave it between the two: there is room for the record.
+  copyFolder(folder, before);
+  await new Promise((resolve) => storage.limitPages(10_000, resolve));
+  t.is(await both, null);
+  copyFolder(folder, after);
+  await close(storage);
+  const held = async (at: string): Promise<unknown[]> => {
+    const reader = await opened(at);
+    const { entries: all } = await load(reader);
+    const identity = await record(reader, 'identity');
+    await close(reader);
+    return [identity, all.length];
+  };
+  t.deepEqual(await held(before), ['n1', 9]);
+  t.deepEqual(await held(after), ['n2', 10]);
+});
+
 test('space that is given up makes room', async (t) => {
   const folder = newFolder();
   const events: boolean[] = [];

@@ -48,9 +48,15 @@ export class Compose {
     );
   }
 
-  run(files: readonly string[], words: readonly string[]): Promise<string> {
+  /** `environment` goes before this process's own. */
+  run(
+    files: readonly string[],
+    words: readonly string[],
+    environment: Readonly<Record<string, string>> = {},
+  ): Promise<string> {
     const flags = ['-p', this.#project, ...files.flatMap((file) => ['-f', file])];
-    return run([...this.#words, ...flags, ...words], this.#directory, COMMAND_LIMIT_MS);
+    const all = [...this.#words, ...flags, ...words];
+    return run(all, this.#directory, COMMAND_LIMIT_MS, environment);
   }
 }
 
@@ -59,9 +65,15 @@ export function docker(...words: readonly string[]): Promise<string> {
 }
 
 /** What it wrote to standard output; rejects with what it said went wrong. */
-function run(words: readonly string[], directory: string, limitMs: number): Promise<string> {
+function run(
+  words: readonly string[],
+  directory: string,
+  limitMs: number,
+  environment: Readonly<Record<string, string>> = {},
+): Promise<string> {
   const [command = '', ...rest] = words;
-  const options = { cwd: directory, timeout: limitMs, maxBuffer: OUTPUT_MAX_BYTES };
+  const env = { ...process.env, ...environment };
+  const options = { cwd: directory, env, timeout: limitMs, maxBuffer: OUTPUT_MAX_BYTES };
   return new Promise((resolve, reject) => {
     execFile(command, rest, options, (error, stdout, stderr) => {
       if (error === null) resolve(stdout.trim());

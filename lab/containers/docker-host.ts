@@ -4,7 +4,13 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { UserError } from '../../src/user-error.ts';
 import { HttpLinks } from '../http/links.ts';
 import { isFree } from '../processes/ports.ts';
-import type { HostedServer, QuorumHost, ServerAction, ShownServer } from '../quorum/host.ts';
+import {
+  type HostedServer,
+  type QuorumHost,
+  RECOVERED,
+  type ServerAction,
+  type ShownServer,
+} from '../quorum/host.ts';
 import { Compose, docker } from './compose.ts';
 
 const PROJECT_DIRECTORY = join(import.meta.dirname, '..', '..');
@@ -15,6 +21,10 @@ const OWN_FILE = 'lab/containers/quorum.compose.yml';
 /** What the compose files publish, behind this port. */
 const PORT = 8000;
 const FIVE = 5;
+const RECOVER = (service: string): string[] => [
+  ...['--rm', '--no-deps', service],
+  ...['--recover-alone', '--cluster-id', RECOVERED],
+];
 const ANSWERS_LIMIT_MS = 30_000;
 const ANSWERS_AGAIN_MS = 30;
 const HEALTH_TIMEOUT_MS = 1000;
@@ -27,6 +37,8 @@ export class DockerHost implements QuorumHost {
   readonly #containers = new Map<string, string>();
   #services: string[] = [];
   #nodes = 0;
+  /** Variables of the shell that the compose files hand on. */
+  #handedOn: Readonly<Record<string, string>> = {};
 
   private constructor(compose: Compose) {
     this.#compose = compose;
@@ -54,6 +66,7 @@ export class DockerHost implements QuorumHost {
 
   async start(nodes: number): Promise<void> {
     this.#nodes = nodes;
+    this.#handedOn = {};
     this.#services = Array.from({ length: nodes }, (_, i) => `node${i + 1}`);
     await this.#up(this.#services);
   }
@@ -76,6 +89,13 @@ export class DockerHost implements QuorumHost {
         await docker('rm', '--force', this.#container(id));
         await docker('volume', 'rm', volumeOf(id));
         this.#containers.delete(id);
+        return;
+      case 'recover':
+        // The container keeps the variables that it was made with: the next start makes another.
+        await docker('rm', '--force', this.#container(id));
+        this.#containers.delete(id);
+        await this.#compose.run(this.#files(), ['run', ...RECOVER(id)]);
+        this.#handedOn = { CLUSTER_ID: RECOVERED };
         return;
     }
   }
@@ -108,9 +128,15 @@ export class DockerHost implements QuorumHost {
           `docker compose rm --stop --force ${id} && ` +
           `docker volume rm "$(docker volume ls -q --filter name=_${id}$)"`
         );
-      case 'start':
+      case 'recover':
+        return `${composeFor(this.#nodes)} run ${RECOVER(id).join(' ')}`;
+      case 'start': {
+        const variables = Object.entries(this.#handedOn).map(
+          ([name, value]) => `${name}=${value} `,
+        );
         // Not `start`, which knows nothing of a container that was removed.
-        return `${composeFor(this.#nodes)} up --detach ${id}`;
+        return `${variables.join('')}${composeFor(this.#nodes)} up --detach ${id}`;
+      }
       default:
         return `docker compose ${action} ${id}`;
     }
@@ -124,7 +150,8 @@ export class DockerHost implements QuorumHost {
 
   async #up(services: readonly string[]): Promise<void> {
     const files = this.#files();
-    await this.#compose.run(files, ['up', '--detach', '--no-deps', ...services]);
+    const up = ['up', '--detach', '--no-deps', ...services];
+    await this.#compose.run(files, up, this.#handedOn);
     await Promise.all(
       services.map(async (service) => {
         this.#containers.set(service, await this.#compose.run(files, ['ps', '-q', service]));

@@ -38,6 +38,8 @@ export class ProcessMember {
   readonly dataDir: string;
   readonly logFile: string;
   readonly #spec: MemberSpec;
+  /** Settings that it has been given since, by their variables. */
+  #told: Readonly<Record<string, string>> = {};
   #child: ChildProcess | null = null;
   #ended: Promise<Ended> = Promise.resolve({ code: null, signal: null });
   #stderr = '';
@@ -136,8 +138,21 @@ export class ProcessMember {
     rmSync(this.dataDir, { recursive: true, force: true });
   }
 
-  #spawn(): ChildProcess {
-    const child = spawn(process.execPath, [MAIN], {
+  /** Settings by their variables, from its next start on; they go before all others. */
+  tell(environment: Readonly<Record<string, string>>): void {
+    this.#told = { ...this.#told, ...environment };
+  }
+
+  /** `--recover-alone`, of what it left on its disk; rejects with what is said against it. */
+  async recoverAlone(clusterId: string): Promise<void> {
+    if (this.isRunning) throw new Error(`${this.id} runs; stop it before it is recovered`);
+    this.#spawn(['--recover-alone', '--cluster-id', clusterId]);
+    const { code } = await this.#ended;
+    if (code !== 0) throw await this.#startError();
+  }
+
+  #spawn(words: readonly string[] = []): ChildProcess {
+    const child = spawn(process.execPath, [MAIN, ...words], {
       env: { ...process.env, ...this.#environment() },
       stdio: ['ignore', 'ignore', 'pipe'],
     });
@@ -174,6 +189,7 @@ export class ProcessMember {
       DATA_DIR: dataDir,
       PUBLIC_URL: this.publicUrl,
       LOG_FILE: this.logFile,
+      ...this.#told,
     };
   }
 

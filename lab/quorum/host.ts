@@ -2,8 +2,11 @@
 
 export type HostName = 'processes' | 'docker';
 
-/** What is done to one server as a whole. `wipe` clears the disk of one that is stopped. */
-export type ServerAction = 'stop' | 'kill' | 'pause' | 'start' | 'resume' | 'wipe';
+/**
+ * What is done to one server as a whole. `wipe` clears the disk of one that is stopped; `recover`
+ * makes a cluster of its own of one that is stopped, which all that start later belong to.
+ */
+export type ServerAction = 'stop' | 'kill' | 'pause' | 'start' | 'resume' | 'wipe' | 'recover';
 
 export type HostedServer = {
   /** `node1`, `node2`, … */
@@ -34,6 +37,9 @@ export interface QuorumHost {
   /** The cluster is gone, with its disks. */
   clear(): Promise<void>;
 }
+
+/** The cluster after `recover`. */
+export const RECOVERED = 'raft-lab-2';
 
 /** After so long without an answer a server takes a request for lost. */
 export const REQUEST_TIMEOUT_MS = 1000;

@@ -1,6 +1,6 @@
 /** Scenarios of servers that come, go, and come back without their disk. */
 import type { Scenario } from './scenario.ts';
-import { ALL, act, call, caughtUp, FOLLOWERS, get, served, unserved } from './steps.ts';
+import { ALL, act, call, caughtUp, FOLLOWERS, get, post, served, unserved } from './steps.ts';
 
 /** A server notices within an election timeout that nobody leads it any more. */
 const FORGOTTEN_MS = 3000;
@@ -52,6 +52,33 @@ export const MEMBERSHIP: readonly Scenario[] = [
       { kind: 'leave', who: 'follower', measure: 'it had left after' },
       { kind: 'join', who: 'follower', measure: 'it had joined again after' },
       caughtUp(['follower']),
+      act('kill', 'leader'),
+      served(FOLLOWERS, 'writes were served again after'),
+      act('start', 'leader'),
+      served(ALL),
+    ],
+  },
+  {
+    name: 'majority-lost',
+    about:
+      'Two of three disks are lost: the server that is left goes on alone, with all that it ' +
+      'holds, and two blank ones join it.',
+    nodes: 3,
+    steps: [
+      call('leader', post('/kv/put', { key: 'held', value: 'by all' }), 200),
+      act('kill', 'follower', 'other'),
+      act('wipe', 'follower', 'other'),
+      unserved('leader'),
+      act('stop', 'leader'),
+      act('recover', 'leader'),
+      act('start', 'leader'),
+      served(['leader'], 'the one that is left served after'),
+      call('leader', get('/kv/get?key=held'), 200, { value: 'by all' }),
+      act('start', 'follower'),
+      { kind: 'join', who: 'follower', measure: 'the first blank one had joined after' },
+      act('start', 'other'),
+      { kind: 'join', who: 'other', measure: 'the second blank one had joined after' },
+      served(ALL),
       act('kill', 'leader'),
       served(FOLLOWERS, 'writes were served again after'),
       act('start', 'leader'),

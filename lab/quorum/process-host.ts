@@ -9,6 +9,7 @@ import type { ProcessMember } from '../processes/process-member.ts';
 import {
   type HostedServer,
   type QuorumHost,
+  RECOVERED,
   REQUEST_TIMEOUT_MS,
   type ServerAction,
   type ShownServer,
@@ -26,6 +27,8 @@ export class ProcessHost implements QuorumHost {
   readonly name = 'processes';
   #place: Place | null = null;
   #nodes = 0;
+  /** Whoever was recovered. */
+  #recovered: string | null = null;
 
   servers(): readonly HostedServer[] {
     const members = this.#place?.cluster.members ?? [];
@@ -42,6 +45,7 @@ export class ProcessHost implements QuorumHost {
     const cluster = new ProcessCluster({ dataDir: directory, environment });
     this.#place = { cluster, directory };
     this.#nodes = nodes;
+    this.#recovered = null;
     cluster.addFirst(await freePorts(nodes));
     await cluster.start();
   }
@@ -65,6 +69,13 @@ export class ProcessHost implements QuorumHost {
         return member.resume();
       case 'wipe':
         return member.wipe();
+      case 'recover':
+        await member.recoverAlone(RECOVERED);
+        this.#recovered = id;
+        for (const each of this.#opened.cluster.members) {
+          each.tell({ CLUSTER_ID: RECOVERED, JOIN: String(each !== member) });
+        }
+        return;
     }
   }
 
@@ -103,7 +114,16 @@ export class ProcessHost implements QuorumHost {
         return `kill -CONT ${LISTENS(port)}`;
       case 'wipe':
         return `rm -r .data/127.0.0.1_${port}`;
+      case 'recover': {
+        const flags = `--recover-alone --cluster-id ${RECOVERED}`;
+        return `NODE_ID=127.0.0.1:${port} npm run node -- ${flags}`;
+      }
       case 'start': {
+        if (this.#recovered !== null) {
+          const join = this.#recovered === id ? '' : 'JOIN=true ';
+          const where = `CLUSTER_ID=${RECOVERED} NODE_ID=127.0.0.1:${port}`;
+          return `${where} ${join}FAULTS=true npm run node &`;
+        }
         const peers = Array.from({ length: this.#nodes }, (_, i) => SHOWN_PORT + i + 1)
           .filter((each) => each !== port)
           .map((each) => `127.0.0.1:${each}`);

@@ -113,7 +113,8 @@ export class Stage {
 
   async act(action: ServerAction, id: string): Promise<void> {
     // Nobody is to be asked on its way down: a request that it never answers says nothing.
-    if (action !== 'wipe') this.#standings.set(id, action === 'pause' ? 'paused' : 'stopped');
+    if (action !== 'wipe' && action !== 'recover')
+      this.#standings.set(id, action === 'pause' ? 'paused' : 'stopped');
     await this.host.act(action, id);
     if (action === 'start' || action === 'resume') this.#standings.set(id, 'running');
     // Settings of links live in the process.

@@ -96,15 +96,20 @@ export class SqliteUnits {
     return { ...state, snapshot };
   }
 
-  /** Writes the next unit, however often that is attempted. */
-  writing(changes: readonly PersistChange[]): Attempt {
+  /** Writes the next unit, however often that is attempted; with `beside`, both or neither. */
+  writing(changes: readonly PersistChange[], beside: Attempt | null = null): Attempt {
     let unit: Unit | null = null;
     let size = 0;
     return async () => {
       if (unit === null) {
         const next = { sequence: this.#last + 1, changes };
         const bytes = encodeUnit(next, this.#checksum);
-        await this.#file.run(INSERT, next.sequence, bytes);
+        const insert = async (): Promise<void> => {
+          await this.#file.run(INSERT, next.sequence, bytes);
+        };
+        if (beside === null) await insert();
+        else await this.#file.transaction(() => beside().then(insert));
+        // What is not committed yet must not be noted: it would be missed after a crash.
         this.#last = next.sequence;
         unit = next;
         size = bytes.byteLength;

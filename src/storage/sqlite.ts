@@ -11,7 +11,7 @@ import { checkForWord, DataDirectory, type DirectoryLost, makeFolder } from './d
 import type { Checksum } from './records.ts';
 import { brokenPromise, nothingStored, unitsToKeep } from './recovery.ts';
 import { fileError, SqliteFile, syncFolder, unusableFolder } from './sqlite-file.ts';
-import { SqliteQueue } from './sqlite-queue.ts';
+import { type Attempt, SqliteQueue } from './sqlite-queue.ts';
 import { SNAPSHOTS_SCHEMA, SqliteSnapshots } from './sqlite-snapshots.ts';
 import { SqliteUnits, UNITS_SCHEMA } from './sqlite-units.ts';
 import {
@@ -35,7 +35,8 @@ export type SqliteOptions = {
   readonly checkCommand?: (command: Uint8Array) => void;
 };
 
-const DATABASE = 'raft.sqlite';
+/** Within a data directory. */
+export const DATABASE = 'raft.sqlite';
 const ACKNOWLEDGED = 'acknowledged';
 
 const RECORDS_SCHEMA = `
@@ -179,10 +180,17 @@ export class SqliteStorage implements Storage {
 
   /** Durable when it is done. */
   writeRecord(name: string, text: string, done: Done): void {
-    const checksum = this.#recordChecksum(name, text);
-    this.#queue.write(async () => {
-      await this.#file.run(SET_RECORD, name, text, checksum);
-    }, done);
+    this.#queue.write(this.#writingRecord(name, text), done);
+  }
+
+  /** A persist and a record, all or nothing. */
+  persistWithRecord(
+    changes: readonly PersistChange[],
+    name: string,
+    text: string,
+    done: Done,
+  ): void {
+    this.#queue.write(this.#units.writing(changes, this.#writingRecord(name, text)), done);
   }
 
   /**
@@ -201,6 +209,13 @@ export class SqliteStorage implements Storage {
   /** Makes the disk so small, or as large as it is if it holds more; pages have 4 KiB. */
   limitPages(pagesMax: number, done: Done): void {
     this.#queue.read(() => this.#file.execute(`PRAGMA max_page_count = ${pagesMax}`), done);
+  }
+
+  #writingRecord(name: string, text: string): Attempt {
+    const checksum = this.#recordChecksum(name, text);
+    return async () => {
+      await this.#file.run(SET_RECORD, name, text, checksum);
+    };
   }
 
   #recordChecksum(name: string, text: string): number {
