@@ -2,15 +2,24 @@
  * Requests of clients without a connection of their own to a node: each is answered once, by the
  * node or, when that takes too long, by the clock.
  */
-import { type Operation, RecordWriter, type RequestIdentity, ResultReader } from './command.ts';
+import {
+  type Operation,
+  RecordWriter,
+  type RequestIdentity,
+  type Result,
+  ResultReader,
+} from './command.ts';
 import type { Reply } from './http/service.ts';
 import type { Client, ClientReadMode, Node } from './node.ts';
 import { termAt } from './raft/log.ts';
+import { createAnswerRoom, type Room } from './room.ts';
 
 /** Of a client without a session. */
 const SESSIONLESS: RequestIdentity = { clientId: 0, requestNumber: 0, lowestPending: 0 };
 const TIMED_OUT: Reply = { status: 'noQuorum', value: null, index: 0, term: 0 };
 const RESULT_BYTES = 64;
+/** There is always room for it: requests are bounded in number. */
+const SHORT_BYTES = 4096;
 /** How late a timeout may be noticed. */
 const SWEEP_MS = 20;
 
@@ -24,16 +33,23 @@ export class Requests {
   readonly #node: () => Node;
   readonly #flushSoon: () => void;
   readonly #timeoutMs: number;
+  readonly #answers: Room;
   readonly #operations = new RecordWriter();
   /** In the order of their deadlines: all wait equally long. */
   #pending: Pending[] = [];
   #sweeping: NodeJS.Timeout | null = null;
 
-  /** `node` may change in the course of time. */
-  constructor(node: () => Node, flushSoon: () => void, timeoutMs: number) {
+  /** `node` may change in the course of time. `answers` has what is owed to clients already. */
+  constructor(
+    node: () => Node,
+    flushSoon: () => void,
+    timeoutMs: number,
+    answers: Room = createAnswerRoom(),
+  ) {
     this.#node = node;
     this.#flushSoon = flushSoon;
     this.#timeoutMs = timeoutMs;
+    this.#answers = answers;
   }
 
   /** How many have not been answered. O(requests of the last timeout). */
@@ -78,7 +94,8 @@ export class Requests {
       this.#sweeping ??= setInterval(() => this.#sweep(), SWEEP_MS);
       const node = this.#node();
       this.#operations.operation(operation, identity);
-      send(node, clientOf(pending, node), this.#operations.take());
+      const results = new BoundedResults(this.#answers, operation.kind === 'get');
+      send(node, clientOf(pending, node, results), this.#operations.take());
       this.#flushSoon();
     });
   }
@@ -97,8 +114,41 @@ export class Requests {
   }
 }
 
-function clientOf(pending: Pending, node: Node): Client {
-  const results = new RecordWriter(RESULT_BYTES);
+/**
+ * The result of one request. Where there is no room for what was found, a read is refused, and of a
+ * write it is not said how it ended.
+ */
+class BoundedResults extends RecordWriter {
+  readonly #answers: Room;
+  readonly #isRead: boolean;
+  #takenBytes = 0;
+
+  constructor(answers: Room, isRead: boolean) {
+    super(RESULT_BYTES);
+    this.#answers = answers;
+    this.#isRead = isRead;
+  }
+
+  override result(clientId: number, requestNumber: number, result: Result): void {
+    const bytes = result.value?.byteLength ?? 0;
+    if (bytes > SHORT_BYTES && !this.#answers.has(bytes)) {
+      const status = this.#isRead ? 'overloaded' : 'outcomeUnknown';
+      super.result(clientId, requestNumber, { status, value: null, index: 0 });
+      return;
+    }
+    this.#takenBytes += bytes;
+    this.#answers.take(bytes);
+    super.result(clientId, requestNumber, result);
+  }
+
+  override take(): Uint8Array<ArrayBuffer> {
+    this.#answers.give(this.#takenBytes);
+    this.#takenBytes = 0;
+    return super.take();
+  }
+}
+
+function clientOf(pending: Pending, node: Node, results: RecordWriter): Client {
   return {
     results,
     deliver: () => {

@@ -1,4 +1,5 @@
 /** What a server tells of itself: to health checks, to people who look for a cause, to metrics. */
+import { getHeapStatistics } from 'node:v8';
 import type { Health } from './http/service.ts';
 import type { Member } from './member.ts';
 import { addressOf } from './raft/identity.ts';
@@ -30,7 +31,7 @@ export type Circumstances = {
   readonly requestsWaiting: number;
 };
 
-/** O(log): it says how many bytes the log has. */
+/** O(log), which SNAPSHOT_EVERY bounds: it says how many bytes the log has. */
 export function debugStateOf(
   member: Member,
   peers: WsPeers,
@@ -68,8 +69,19 @@ export function debugStateOf(
     ...circumstances,
     processId: process.pid,
     uptimeS: Math.round(process.uptime()),
-    memory: process.memoryUsage(),
+    memory: memoryUsage(),
   };
+}
+
+/** The resident set is read from a file, for which there may be no descriptor. */
+function memoryUsage(): Readonly<Record<string, number | null>> {
+  try {
+    return { ...process.memoryUsage() };
+  } catch {
+    const { total_heap_size, used_heap_size, external_memory } = getHeapStatistics();
+    const heap = { heapTotal: total_heap_size, heapUsed: used_heap_size };
+    return { rss: null, ...heap, external: external_memory };
+  }
 }
 
 /** By metric name; what only grows ends in `_total`. */

@@ -13,6 +13,7 @@ import { Administration } from './administration.ts';
 import { nowUs } from './clock.ts';
 import { checkBatch, type Operation, type RequestIdentity } from './command.ts';
 import type { Config } from './config.ts';
+import { limitConnections } from './descriptors.ts';
 import { createHttp } from './http/http.ts';
 import type {
   AdministrationReply,
@@ -38,6 +39,7 @@ import type { Configuration, LeaderRole, NodeId, RaftState, Role } from './raft/
 import { Readiness } from './readiness.ts';
 import { Removal } from './removal.ts';
 import { Requests } from './requests.ts';
+import { createAnswerRoom } from './room.ts';
 import { debugStateOf, gaugesOf, healthOf } from './server-state.ts';
 import { SqliteStorage } from './storage/sqlite.ts';
 import { DirectoryUnusable } from './storage/sqlite-file.ts';
@@ -89,6 +91,7 @@ class ServerProcess implements Server, Service {
   readonly #linesLost: () => number;
   readonly #turns = new Turns(() => this.#node.flush());
   readonly #peers: WsPeers;
+  readonly #answers = createAnswerRoom();
   readonly #requests: Requests;
   readonly #administration: Administration;
   readonly #readiness: Readiness;
@@ -118,7 +121,7 @@ class ServerProcess implements Server, Service {
     const node = (): Node => this.#node;
     const { flushSoon } = this.#turns;
     const { joinTimeoutMs, requestTimeoutMs } = config;
-    this.#requests = new Requests(node, flushSoon, requestTimeoutMs);
+    this.#requests = new Requests(node, flushSoon, requestTimeoutMs, this.#answers);
     this.#administration = new Administration({
       node,
       flushSoon,
@@ -142,7 +145,7 @@ class ServerProcess implements Server, Service {
     // Nothing is begun under an address that another has.
     await tryListening(config);
     // It takes a while, and comes before the node counts for how long it hears nobody.
-    const http = createHttp(this, { log: this.#log });
+    const http = createHttp(this, { log: this.#log, answers: this.#answers });
     await http.ready();
     const storage = await this.#openStorage();
     this.#member = await Member.open(this.#memberHost(), storage, () => this.#firstRecord());
@@ -160,6 +163,7 @@ class ServerProcess implements Server, Service {
     } catch (error) {
       throw listenError(error, config);
     }
+    limitConnections(http.server, this.#log);
     this.#readiness.start();
     this.#removal.start();
   }

@@ -56,7 +56,7 @@ export type Reports = {
 
 /** A slice takes about as long as a few commands' worth of a turn. */
 const SLICE_BYTES = 1 << 16;
-const RESTORE_BYTES = 1 << 20;
+const RESTORE_BYTES = 1 << 17;
 
 type Taking = {
   readonly index: Index;

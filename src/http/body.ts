@@ -1,11 +1,21 @@
-/** Bodies: JSON objects, declared as such, in UTF-8 and nothing else. */
-import { isUtf8 } from 'node:buffer';
+/**
+ * Bodies: JSON objects, declared as such, in UTF-8 and nothing else. Values are not made into
+ * objects but into the text that is stored; large ones in another thread, since a body of 4 MiB
+ * takes longer than heartbeats can wait.
+ */
 import { MIMEType } from 'node:util';
-import type { FastifyInstance, FastifyRequest } from 'fastify';
-import { Refusal } from './errors.ts';
+import type { FastifyInstance, FastifyRequest, RouteOptions } from 'fastify';
+import { type BodyFields, noJson, noObject, readFields, textOf } from './body-fields.ts';
+import type { Connections } from './connections.ts';
+import { fieldValue } from './encoded.ts';
+import { Refusal, type Schema } from './errors.ts';
+import { LargeBodies } from './large-bodies.ts';
+import { VALUE_BYTES_MAX } from './schemas.ts';
 
 /** Above the limit for values, which is for what the contract says a body may carry. */
 export const BODY_BYTES_MAX = 4 * 2 ** 20;
+/** Where no value is in it. It is read in one turn, and so is what of the others is as short. */
+export const SHORT_BODY_BYTES_MAX = 64 * 2 ** 10;
 
 const JSON_ESSENCE = 'application/json';
 
@@ -14,25 +24,39 @@ declare module 'fastify' {
     /** The Content-Type that came, where it is not plainly that of JSON. */
     declaredType: string | null;
   }
+  interface FastifyContextConfig {
+    /** Of a route that takes values: the names of all fields of its body. */
+    readonly fields?: readonly string[];
+  }
 }
 
-export function acceptBodies(app: FastifyInstance): void {
+type Done = (error: Error | null, body?: unknown) => void;
+
+/** Before the routes. */
+export function acceptBodies(app: FastifyInstance, connections: Connections): void {
+  const large = new LargeBodies();
   app.decorateRequest('declaredType', null);
   app.removeAllContentTypeParsers();
-  const options = { parseAs: 'buffer', bodyLimit: BODY_BYTES_MAX } as const;
-  const parse = (
-    request: FastifyRequest,
-    body: Buffer,
-    done: (error: Error | null, parsed?: unknown) => void,
-  ): void => {
-    try {
-      done(null, parseBody(request, body));
-    } catch (error) {
-      done(error as Error);
-    }
+  const parse = (request: FastifyRequest, payload: NodeJS.ReadableStream, done: Done): void => {
+    collect(request, payload, connections, (error, body) => {
+      if (error !== null) done(error);
+      else readBody(request, body, large, done);
+    });
   };
-  app.addContentTypeParser(JSON_ESSENCE, options, parse);
-  app.addContentTypeParser('*', options, parse);
+  app.addContentTypeParser(JSON_ESSENCE, parse);
+  app.addContentTypeParser('*', parse);
+  app.addHook('onRoute', limitBody);
+  app.addHook('onClose', (_app, closed) => {
+    large.close();
+    closed();
+  });
+}
+
+function limitBody(route: RouteOptions): void {
+  const { properties = {} } = Object(route.schema?.body) as { properties?: Record<string, Schema> };
+  const hasValue = Object.values(properties).some((field) => 'x-max-encoded-bytes' in field);
+  if (hasValue) route.config = { ...route.config, fields: Object.keys(properties) };
+  route.bodyLimit = hasValue ? BODY_BYTES_MAX : SHORT_BODY_BYTES_MAX;
 }
 
 /**
@@ -47,25 +71,93 @@ export function concealType(request: FastifyRequest): void {
   headers['content-type'] = JSON_ESSENCE;
 }
 
-/** `undefined` is a body without a byte: whether that will do, the route's schema says. */
-function parseBody(request: FastifyRequest, body: Buffer): unknown {
-  if (body.byteLength === 0) return undefined;
-  checkType(request.declaredType ?? request.headers['content-type']);
-  checkEncoding(request.headers['content-encoding']);
-  if (!isUtf8(body))
-    throw new Refusal('invalid_utf8', 'Expected a body in UTF-8, got other bytes.');
-  const parsed = parseJson(body.toString('utf8'));
+/** Chunks may be of a byte each: they are put together as they come. */
+function collect(
+  request: FastifyRequest,
+  payload: NodeJS.ReadableStream,
+  connections: Connections,
+  done: (error: Error | null, body: Buffer) => void,
+): void {
+  const limit = request.routeOptions.bodyLimit;
+  let body = Buffer.alloc(0);
+  let length = 0;
+  const end = (error: Error | null): void => {
+    payload.off('data', take).off('end', finish).off('error', end);
+    done(error, body.subarray(0, length));
+  };
+  const finish = (): void => end(null);
+  const take = (chunk: Buffer): void => {
+    const needed = length + chunk.byteLength;
+    if (needed > limit) end(tooLarge(limit));
+    else if (!connections.holds(request.raw, chunk.byteLength)) {
+      end(new Refusal('overloaded', 'Too much is on its way already; try again later.'));
+    } else {
+      body = roomFor(body, length, needed);
+      chunk.copy(body, length);
+      length = needed;
+    }
+  };
+  if (Number(request.headers['content-length']) > limit) done(tooLarge(limit), body);
+  else payload.on('data', take).on('end', finish).on('error', end);
+}
+
+function roomFor(body: Buffer<ArrayBuffer>, length: number, needed: number): Buffer<ArrayBuffer> {
+  if (needed <= body.byteLength) return body;
+  const grown = Buffer.allocUnsafe(Math.max(needed, 2 * length));
+  body.copy(grown, 0, 0, length);
+  return grown;
+}
+
+function tooLarge(limit: number): Refusal {
+  const most = limit >= 2 ** 20 ? `${limit / 2 ** 20} MiB` : `${limit / 2 ** 10} KiB`;
+  return new Refusal('body_too_large', `Expected a body of at most ${most}, got a larger one.`);
+}
+
+function readBody(request: FastifyRequest, body: Buffer, large: LargeBodies, done: Done): void {
+  const names = request.routeOptions.config.fields;
+  let plain: object | undefined;
+  try {
+    // Whether a body without a byte will do, the route's schema says.
+    if (body.byteLength > 0) {
+      checkType(request.declaredType ?? request.headers['content-type']);
+      checkEncoding(request.headers['content-encoding']);
+      if (names === undefined) plain = parseBody(body);
+    }
+  } catch (error) {
+    done(error as Error);
+    return;
+  }
+  if (names === undefined || body.byteLength === 0) {
+    done(null, plain);
+    return;
+  }
+  const task = { body, names, bytesMax: VALUE_BYTES_MAX };
+  if (body.byteLength <= SHORT_BODY_BYTES_MAX) give(readFields(task), done);
+  else {
+    large.read(task, (error, read) => {
+      if (read === null) done(error);
+      else give(read, done);
+    });
+  }
+}
+
+function give(read: BodyFields, done: Done): void {
+  if ('refused' in read) done(new Refusal(read.refused, read.message));
+  else done(null, Object.fromEntries(read.fields.map((each) => [each.name, fieldValue(each)])));
+}
+
+function parseBody(body: Buffer): object {
+  const parsed = parseJson(textOf(body));
   if (typeof parsed === 'object' && parsed !== null && !Array.isArray(parsed)) return parsed;
-  const got = Array.isArray(parsed) ? 'an array' : `a ${parsed === null ? 'null' : typeof parsed}`;
-  throw new Refusal('invalid_body', `Expected a JSON object as the body, got ${got}.`);
+  if (Array.isArray(parsed)) throw noObject('an array');
+  throw noObject(`a ${parsed === null ? 'null' : (typeof parsed as 'string' | 'number')}`);
 }
 
 function parseJson(text: string): unknown {
   try {
     return JSON.parse(text);
   } catch (error) {
-    const { message } = error as Error;
-    throw new Refusal('invalid_json', `Expected a body in JSON; parsing it failed: ${message}.`);
+    throw noJson(error as Error);
   }
 }
 

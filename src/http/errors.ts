@@ -94,7 +94,10 @@ export const ERRORS = {
       actual: ANY_VALUE,
     },
   },
-  body_too_large: definite(413, 'The body is larger than 4 MiB.'),
+  body_too_large: definite(
+    413,
+    'The body is larger than 4 MiB, or than 64 KiB where it has no value to store.',
+  ),
   unsupported_media_type: definite(415, 'The body is not declared as application/json.'),
   expectation_failed: definite(417, 'No expectation is met but 100-continue.'),
   headers_too_large: definite(431, 'The headers are larger than 16 KiB.'),
@@ -142,20 +145,39 @@ export type ErrorDetails = {
 };
 
 export function errorText(code: ErrorCode, details: ErrorDetails = {}): string {
+  return `${errorStart(code, details)}}`;
+}
+
+function errorStart(code: ErrorCode, details: ErrorDetails): string {
   const kind = kindOf(code);
   const { message = kind.message, more = '', isRead = false } = details;
   const isDefinite = kind.definite || isRead;
   const start = `{"error":"${code}","message":${JSON.stringify(message)}`;
-  return `${start},"definite":${isDefinite}${more}}`;
+  return `${start},"definite":${isDefinite}${more}`;
 }
 
 export const JSON_TYPE = 'application/json; charset=utf-8';
 
-/** Text that is JSON already: what is stored is spliced into answers as it is. */
-export function sendJson(reply: FastifyReply, status: number, text: string): void {
-  reply.code(status).header('content-type', JSON_TYPE).send(text);
+/** JSON already, as text or in UTF-8: what is stored is spliced into answers as it is. */
+export type JsonPart = string | Uint8Array;
+
+/** To make text of long bytes, and bytes of it again, takes much longer than to copy them. */
+export function sendJson(reply: FastifyReply, status: number, ...parts: readonly JsonPart[]): void {
+  const isText = parts.every((part) => typeof part === 'string');
+  const payload = isText ? parts.join('') : Buffer.concat(parts.map(bytesOf));
+  reply.code(status).header('content-type', JSON_TYPE).send(payload);
 }
 
-export function sendError(reply: FastifyReply, code: ErrorCode, details: ErrorDetails = {}): void {
-  sendJson(reply, kindOf(code).status, errorText(code, details));
+function bytesOf(part: JsonPart): Uint8Array {
+  return typeof part === 'string' ? Buffer.from(part) : part;
+}
+
+/** `more` is further fields, too. */
+export function sendError(
+  reply: FastifyReply,
+  code: ErrorCode,
+  details: ErrorDetails = {},
+  ...more: readonly JsonPart[]
+): void {
+  sendJson(reply, kindOf(code).status, errorStart(code, details), ...more, '}');
 }

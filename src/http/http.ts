@@ -11,7 +11,9 @@ import fastify, {
   type FastifyRequest,
 } from 'fastify';
 import { Registry } from 'prom-client';
+import { createAnswerRoom, Room } from '../room.ts';
 import { acceptBodies, BODY_BYTES_MAX, concealType } from './body.ts';
+import { Connections } from './connections.ts';
 import { type ErrorCode, Refusal, sendError } from './errors.ts';
 import { addKeywords, compileWhenUsed } from './keywords.ts';
 import { Metrics } from './metrics.ts';
@@ -26,7 +28,13 @@ import { addSessionRoute } from './routes-session.ts';
 import type { Service } from './service.ts';
 import { parseQuery, plainTarget } from './target.ts';
 import { refusalOf } from './validation.ts';
-import { answerClientError, discardRest, endConnections, refuseExpectation } from './wire.ts';
+import {
+  answerClientError,
+  discardRest,
+  endConnections,
+  isTimeout,
+  refuseExpectation,
+} from './wire.ts';
 
 export type HttpOptions = {
   readonly log: { error(details: object, message: string): void };
@@ -36,23 +44,33 @@ export type HttpOptions = {
   readonly receiveCheckMs?: number;
   /** Where further metrics may be found. */
   readonly registry?: Registry;
+  /** What is owed to clients is counted here. */
+  readonly answers?: Room;
+  /** How long a client may take nothing of what it is owed. */
+  readonly stalledMs?: number;
 };
 
 const RECEIVE_TIMEOUT_MS = 10_000;
 const RECEIVE_CHECK_MS = 1000;
+const STALLED_MS = 30_000;
+/** Of bodies whose requests have not been answered. Beyond it further ones are refused. */
+const BODIES_BYTES_MAX = 128 * 2 ** 20;
 /** No key is too long for the router: its schema says how long it may be. */
 const PARAMETER_LENGTH_MAX = 2 ** 20;
 
 export function createHttp(service: Service, options: HttpOptions): FastifyInstance {
-  const { log, registry = new Registry() } = options;
-  const app: FastifyInstance = fastify(frameworkOptions(options));
+  const { log, registry = new Registry(), answers = createAnswerRoom() } = options;
+  const bodies = new Room(BODIES_BYTES_MAX);
+  const connections = new Connections(answers, bodies, options.stalledMs ?? STALLED_MS);
+  const app: FastifyInstance = fastify(frameworkOptions(options, connections));
   app.server.on('checkExpectation', refuseExpectation);
   app.setErrorHandler<FastifyError>((error, request, reply) => {
     answerError(error, request, reply, log);
   });
   const metrics = new Metrics(service, registry);
+  takeTurns(app, connections);
   addHooks(app, metrics);
-  acceptBodies(app);
+  acceptBodies(app, connections);
   describeRoutes(app);
   app.register((routes, _options, done) => {
     addKvRoutes(routes, service);
@@ -67,7 +85,10 @@ export function createHttp(service: Service, options: HttpOptions): FastifyInsta
   return app;
 }
 
-function frameworkOptions(options: HttpOptions): FastifyHttpOptions<Server> {
+function frameworkOptions(
+  options: HttpOptions,
+  connections: Connections,
+): FastifyHttpOptions<Server> {
   const { receiveTimeoutMs = RECEIVE_TIMEOUT_MS, receiveCheckMs = RECEIVE_CHECK_MS } = options;
   return {
     bodyLimit: BODY_BYTES_MAX,
@@ -105,9 +126,28 @@ function frameworkOptions(options: HttpOptions): FastifyHttpOptions<Server> {
       },
     },
     schemaErrorFormatter: refusalOf,
-    clientErrorHandler: answerClientError,
+    clientErrorHandler: (error, socket) => {
+      if (isTimeout(error) && connections.isHeldBack(socket)) return;
+      answerClientError(error, socket);
+    },
     frameworkErrors: (_error, request, reply) => refuseTarget(request, reply),
   };
+}
+
+/** Before all other hooks: what waits for its turn costs nothing else. */
+function takeTurns(app: FastifyInstance, connections: Connections): void {
+  app.addHook('onRequest', (request, reply, done) => {
+    connections.enter(request.raw, reply.raw, done);
+  });
+  app.addHook('onSend', (request, _reply, payload, done) => {
+    if (typeof payload === 'string') connections.owes(request.raw, Buffer.byteLength(payload));
+    else if (Buffer.isBuffer(payload)) connections.owes(request.raw, payload.byteLength);
+    done();
+  });
+  app.addHook('onClose', (_app, done) => {
+    connections.close();
+    done();
+  });
 }
 
 function addHooks(app: FastifyInstance, metrics: Metrics): void {

@@ -4,8 +4,7 @@
  */
 import type { FastifyServerOptions } from 'fastify';
 import { parseAddress } from '../address.ts';
-import type { Json } from '../canonical-json.ts';
-import { encodedBytes } from './encoded-bytes.ts';
+import { Encoded, type Value } from './encoded.ts';
 
 type Validator = Parameters<NonNullable<NonNullable<FastifyServerOptions['ajv']>['onCreate']>>[0];
 /** As the framework calls it: where it returns false, it says in `errors` why. */
@@ -50,8 +49,9 @@ function hasBytesAtMost(bytesMax: number, text: string): boolean {
   return isShort && text.isWellFormed();
 }
 
-function isEncodedWithin(bytesMax: number, value: Json): boolean {
-  return encodedBytes(value, bytesMax) <= bytesMax;
+/** A plain value is a short one (encoded.ts); what is encoded was measured when it was. */
+function isEncodedWithin(_bytesMax: number, value: Value): boolean {
+  return !(value instanceof Encoded) || (value.bytes !== null && !value.isUnheld);
 }
 
 function isAddress(_isAsked: boolean, text: string): boolean {

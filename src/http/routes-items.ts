@@ -1,8 +1,8 @@
 /** `/items/:key`: verbs in the method. Who does not lead sends writes on to the leader. */
 import type { FastifyInstance, FastifyReply } from 'fastify';
-import { canonicalText, type Json } from '../canonical-json.ts';
-import { type ErrorCode, type Schema, sendError, sendJson } from './errors.ts';
-import { Exchange, operationOf, type ReadParameters, readModeOf, storedText } from './exchange.ts';
+import type { Value } from './encoded.ts';
+import { type ErrorCode, type JsonPart, type Schema, sendError, sendJson } from './errors.ts';
+import { Exchange, operationOf, type ReadParameters, readModeOf, storedJson } from './exchange.ts';
 import { redirectsToLeader } from './leadership.ts';
 import {
   KEY_IN_PATH,
@@ -15,11 +15,12 @@ import {
 import type { Service } from './service.ts';
 
 type Item = { readonly key: string };
-type Valued = { readonly value: Json };
-type Exchanged = { readonly expected: Json; readonly desired: Json };
+type Valued = { readonly value: Value };
+type Exchanged = { readonly expected: Value; readonly desired: Value };
 
 const ITEM = '/items/:key';
 const SHARED = { tag: 'items', params: KEY_IN_PATH, redirects: true } as const;
+const DID_NOT_MATCH = 'actual and expected value did not match';
 const DID_NOT_EXIST = { more: ',"status":"did not exist"' };
 
 const CREATE = routeSchema({
@@ -81,7 +82,7 @@ export function addItemRoutes(app: FastifyInstance, service: Service): void {
       const mode = readModeOf(request.query, 'follower');
       exchange.read(request, reply, key, mode, ({ value }) => {
         if (value === null) sendError(reply, 'did_not_exist', DID_NOT_EXIST);
-        else sendStatus(reply, 200, 'successfully read', `,"value":${storedText(value)}`);
+        else sendStatus(reply, 200, 'successfully read', ',"value":', storedJson(value));
       });
     },
   );
@@ -89,19 +90,20 @@ export function addItemRoutes(app: FastifyInstance, service: Service): void {
 
 function addWrites(app: FastifyInstance, exchange: Exchange): void {
   app.post<{ Params: Item; Body: Valued }>(ITEM, { schema: CREATE }, (request, reply) => {
-    const operation = operationOf('create', request.params.key, canonicalText(request.body.value));
+    const operation = operationOf('create', request.params.key, request.body.value);
     exchange.write(request, reply, operation, ({ status, value }) => {
       if (status === 'ok') sendStatus(reply, 201, 'successfully created');
-      else refuse(reply, 'already_exists', 'already exists', `,"value":${storedText(value)}`);
+      else refuse(reply, 'already_exists', 'already exists', ',"value":', storedJson(value));
     });
   });
 
   app.put<{ Params: Item; Body: Valued }>(ITEM, { schema: UPDATE }, (request, reply) => {
-    const operation = operationOf('update', request.params.key, canonicalText(request.body.value));
+    const operation = operationOf('update', request.params.key, request.body.value);
     exchange.write(request, reply, operation, ({ value }) => {
-      const previous = `,"previous_value":${storedText(value)}`;
       if (value === null) sendError(reply, 'did_not_exist', DID_NOT_EXIST);
-      else sendStatus(reply, 200, 'successfully updated', previous);
+      else {
+        sendStatus(reply, 200, 'successfully updated', ',"previous_value":', storedJson(value));
+      }
     });
   });
 
@@ -109,7 +111,7 @@ function addWrites(app: FastifyInstance, exchange: Exchange): void {
     const operation = operationOf('delete', request.params.key);
     exchange.write(request, reply, operation, ({ value }) => {
       if (value === null) sendError(reply, 'did_not_exist', DID_NOT_EXIST);
-      else sendStatus(reply, 200, 'successfully deleted', `,"value":${storedText(value)}`);
+      else sendStatus(reply, 200, 'successfully deleted', ',"value":', storedJson(value));
     });
   });
 }
@@ -117,16 +119,10 @@ function addWrites(app: FastifyInstance, exchange: Exchange): void {
 function addCas(app: FastifyInstance, exchange: Exchange): void {
   app.put<{ Params: Item; Body: Exchanged }>(`${ITEM}/cas`, { schema: CAS }, (request, reply) => {
     const { expected, desired } = request.body;
-    const operation = operationOf(
-      'cas',
-      request.params.key,
-      desired === null ? null : canonicalText(desired),
-      expected === null ? null : canonicalText(expected),
-    );
+    const operation = operationOf('cas', request.params.key, desired, expected);
     exchange.write(request, reply, operation, ({ status, value }) => {
-      const actual = `,"actual":${storedText(value)}`;
       if (status === 'ok') sendStatus(reply, 200, 'successfully exchanged');
-      else refuse(reply, 'mismatch', 'actual and expected value did not match', actual);
+      else refuse(reply, 'mismatch', DID_NOT_MATCH, ',"actual":', storedJson(value));
     });
   });
 }
@@ -135,11 +131,21 @@ function statusAnswer(status: string, more: Readonly<Record<string, Schema>> = {
   return object({ status: { const: status }, ...more }, { description: `It was ${status}.` });
 }
 
-/** `more` is further fields as JSON text. */
-function sendStatus(reply: FastifyReply, code: number, status: string, more = ''): void {
-  sendJson(reply, code, `{"status":"${status}"${more}}`);
+/** `more` is further fields. */
+function sendStatus(
+  reply: FastifyReply,
+  code: number,
+  status: string,
+  ...more: readonly JsonPart[]
+): void {
+  sendJson(reply, code, `{"status":"${status}"`, ...more, '}');
 }
 
-function refuse(reply: FastifyReply, code: ErrorCode, status: string, more: string): void {
-  sendError(reply, code, { more: `,"status":"${status}"${more}` });
+function refuse(
+  reply: FastifyReply,
+  code: ErrorCode,
+  status: string,
+  ...more: readonly JsonPart[]
+): void {
+  sendError(reply, code, { more: `,"status":"${status}"` }, ...more);
 }

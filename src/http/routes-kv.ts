@@ -1,8 +1,8 @@
 /** `/kv`: verbs in the path. Who does not lead names the leader. */
-import type { FastifyInstance } from 'fastify';
-import { canonicalText, type Json } from '../canonical-json.ts';
+import type { FastifyInstance, FastifyReply } from 'fastify';
+import type { Value } from './encoded.ts';
 import { Refusal, sendError, sendJson } from './errors.ts';
-import { Exchange, operationOf, type ReadParameters, readModeOf, storedText } from './exchange.ts';
+import { Exchange, operationOf, type ReadParameters, readModeOf, storedJson } from './exchange.ts';
 import { namesLeader } from './leadership.ts';
 import {
   COUNT,
@@ -15,10 +15,10 @@ import {
   VALUE,
   VALUE_OR_ABSENT,
 } from './schemas.ts';
-import type { Service } from './service.ts';
+import type { Reply, Service } from './service.ts';
 
-type Put = { readonly key: string; readonly value: Json };
-type Cas = { readonly key: string; readonly expected: Json; readonly desired: Json };
+type Put = { readonly key: string; readonly value: Value };
+type Cas = { readonly key: string; readonly expected: Value; readonly desired: Value };
 type OptionalKey = { readonly key?: string };
 
 const PUT = routeSchema({
@@ -78,10 +78,10 @@ export function addKvRoutes(app: FastifyInstance, service: Service): void {
   const exchange = new Exchange(service, namesLeader(service));
 
   app.post<{ Body: Put }>('/kv/put', { schema: PUT }, (request, reply) => {
-    const { key } = request.body;
-    const value = canonicalText(request.body.value);
-    exchange.write(request, reply, operationOf('put', key, value), ({ index, term }) => {
-      sendJson(reply, 200, storedAnswer(key, value, index, term));
+    const { key, value } = request.body;
+    const operation = operationOf('put', key, value);
+    exchange.write(request, reply, operation, (found) => {
+      sendStored(reply, key, operation.value, found);
     });
   });
 
@@ -92,9 +92,9 @@ export function addKvRoutes(app: FastifyInstance, service: Service): void {
       const { key } = request.query;
       const mode = readModeOf(request.query, 'linearizable');
       exchange.read(request, reply, key, mode, ({ value }) => {
-        const named = `"key":${JSON.stringify(key)},"value":${storedText(value)}`;
-        if (value === null) sendError(reply, 'key_not_found', { more: `,${named}` });
-        else sendJson(reply, 200, `{${named}}`);
+        const named = `"key":${JSON.stringify(key)},"value":`;
+        if (value === null) sendError(reply, 'key_not_found', { more: `,${named}null` });
+        else sendJson(reply, 200, `{${named}`, storedJson(value), '}');
       });
     },
   );
@@ -113,23 +113,22 @@ export function addKvRoutes(app: FastifyInstance, service: Service): void {
 
   app.post<{ Body: Cas }>('/kv/cas', { schema: CAS }, (request, reply) => {
     const { key, expected, desired } = request.body;
-    const value = canonicalText(desired);
-    const operation = operationOf(
-      'cas',
-      key,
-      desired === null ? null : value,
-      expected === null ? null : canonicalText(expected),
-    );
-    exchange.write(request, reply, operation, ({ status, value: actual, index, term }) => {
-      if (status === 'ok') sendJson(reply, 200, storedAnswer(key, value, index, term));
-      else sendError(reply, 'cas_mismatch', { more: `,"actual":${storedText(actual)}` });
+    const operation = operationOf('cas', key, desired, expected);
+    exchange.write(request, reply, operation, (found) => {
+      if (found.status === 'ok') sendStored(reply, key, operation.value, found);
+      else sendError(reply, 'cas_mismatch', {}, ',"actual":', storedJson(found.value));
     });
   });
 }
 
-function storedAnswer(key: string, value: string, index: number, term: number): string {
-  const where = `"index":${index},"term":${term}`;
-  return `{"status":"ok","key":${JSON.stringify(key)},"value":${value},${where}}`;
+function sendStored(
+  reply: FastifyReply,
+  key: string,
+  value: Uint8Array | null,
+  { index, term }: Reply,
+): void {
+  const start = `{"status":"ok","key":${JSON.stringify(key)},"value":`;
+  sendJson(reply, 200, start, storedJson(value), `,"index":${index},"term":${term}}`);
 }
 
 function oneKey(inBody: string | undefined, inQuery: string | undefined): string {

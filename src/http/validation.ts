@@ -1,13 +1,11 @@
 /** From what a schema objects to, to the code that names the field and a sentence that says why. */
 import type { FastifySchemaValidationError } from 'fastify';
-import type { Json } from '../canonical-json.ts';
-import { encodedBytes } from './encoded-bytes.ts';
+import { Encoded } from './encoded.ts';
 import { isErrorCode, Refusal, type Schema } from './errors.ts';
 
 /** With what the validator adds where it is told to be verbose. */
 type Objection = FastifySchemaValidationError & {
   readonly parentSchema?: Schema;
-  readonly schema?: unknown;
   readonly data?: unknown;
 };
 
@@ -44,20 +42,22 @@ function nameOf(field: string, part: string): string {
   return field.replace(/\b[a-z]/g, (letter) => letter.toUpperCase());
 }
 
-function described({ keyword, schema, data }: Objection, part: string): string {
+function described({ keyword, data }: Objection, part: string): string {
   if (part === 'querystring' && data === null) return 'something that is not percent-encoded UTF-8';
   if (part === 'querystring' && Array.isArray(data)) return 'it more than once';
   if (typeof data === 'number' && !Number.isFinite(data)) return UNHELD;
-  if (keyword === 'x-max-encoded-bytes') {
-    const isUnheld = Number.isNaN(encodedBytes(data as Json, Number(schema)));
-    return isUnheld ? UNHELD : 'more than that';
-  }
-  // Its surface is enough: a value may be nested deeper than a call stack goes.
+  if (data instanceof Encoded) return encodedText(keyword, data);
   if (Array.isArray(data)) return 'an array';
   if (typeof data === 'object' && data !== null) return 'an object';
   if (typeof data !== 'string') return String(data);
   if (!data.isWellFormed()) return 'a string with half a surrogate pair';
   return data.length <= TEXT_SHOWN ? JSON.stringify(data) : bytesText(Buffer.byteLength(data));
+}
+
+function encodedText(keyword: string, { type, bytes, isUnheld }: Encoded): string {
+  if (keyword === 'x-max-encoded-bytes') return isUnheld ? UNHELD : 'more than that';
+  if (type !== 'a string') return isUnheld && type === 'a number' ? UNHELD : type;
+  return bytes === null ? 'a longer one' : bytesText(bytes.byteLength - '""'.length);
 }
 
 function bytesText(bytes: number): string {

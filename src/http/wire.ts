@@ -13,8 +13,9 @@ const { STATUS_CODES } = process.getBuiltinModule('node:http');
 /** What is read and thrown away of a request that has been answered before its end. */
 const DISCARDED_BYTES_MAX = 64 * 2 ** 20;
 
+const TIMEOUT = 'ERR_HTTP_REQUEST_TIMEOUT';
 const CODES: Readonly<Record<string, ErrorCode>> = {
-  ERR_HTTP_REQUEST_TIMEOUT: 'request_timeout',
+  [TIMEOUT]: 'request_timeout',
   HPE_HEADER_OVERFLOW: 'headers_too_large',
 };
 
@@ -23,6 +24,11 @@ const discarding = new WeakSet<Socket>();
 
 /** The answer that the socket waits for, as Node keeps it. */
 type Answering = Socket & { readonly _httpMessage?: ServerResponse | null };
+
+/** A request has begun and not come to its end in time. */
+export function isTimeout({ code }: Error & { code?: string }): boolean {
+  return code === TIMEOUT;
+}
 
 export function answerClientError(
   error: Error & { code?: string; reason?: string },

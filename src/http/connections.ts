@@ -1,0 +1,171 @@
+/**
+ * What is owed to connections. Who sends many requests before reading the answers has them answered
+ * a few at a time, and is read from no further meanwhile; who reads nothing at all is left in the
+ * end. HTTP itself sets no such bound (RFC 9112, 9.3.2).
+ */
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
+import type { Room } from '../room.ts';
+
+/** Requests of one connection that are under way at a time; so many once it has asked for less. */
+const UNDER_WAY_MAX = 128;
+const FIRST_UNDER_WAY = 4;
+/** After an answer as long as this the next request waits until the client has taken it. */
+const LONG_ANSWER_BYTES = 16 * 2 ** 10;
+/** An answer begins only where less is owed. */
+const OWED_BYTES_MAX = 256 * 2 ** 10;
+const LOOK_EVERY_MS = 1000;
+
+type Connection = {
+  readonly socket: Socket;
+  underWayMax: number;
+  underWay: number;
+  owedBytes: number;
+  bodyBytes: number;
+  /** Requests that have arrived and not begun. While there are any, nothing is read. */
+  waiting: (() => void)[];
+  isHeldBack: boolean;
+  /** It ends if its client takes nothing for a time. */
+  isTimed: boolean;
+  isClosed: boolean;
+};
+
+/** Of one request. */
+type Share = { owedBytes: number; bodyBytes: number };
+
+export class Connections {
+  readonly #answers: Room;
+  readonly #bodies: Room;
+  readonly #stalledMs: number;
+  readonly #bySocket = new WeakMap<Socket, Connection>();
+  readonly #shares = new WeakMap<IncomingMessage, Share>();
+  readonly #owing = new Set<Connection>();
+  #looking: NodeJS.Timeout | null = null;
+
+  /** `answers` has what is owed to all; nobody may take nothing for longer than `stalledMs`. */
+  constructor(answers: Room, bodies: Room, stalledMs: number) {
+    this.#answers = answers;
+    this.#bodies = bodies;
+    this.#stalledMs = stalledMs;
+  }
+
+  /** Calls `begin` when it is this request's turn; never if the connection ends before. */
+  enter(request: IncomingMessage, response: ServerResponse, begin: () => void): void {
+    const connection = this.#connectionOf(request.socket);
+    const start = (): void => {
+      connection.underWay++;
+      const share = { owedBytes: 0, bodyBytes: 0 };
+      this.#shares.set(request, share);
+      response.once('close', () => this.#answered(connection, share));
+      begin();
+    };
+    if (connection.waiting.length === 0 && mayBegin(connection)) {
+      start();
+      return;
+    }
+    connection.waiting.push(start);
+    connection.isHeldBack = true;
+    connection.socket.pause();
+  }
+
+  /** The answer is there, `bytes` long. */
+  owes(request: IncomingMessage, bytes: number): void {
+    const connection = this.#connectionOf(request.socket);
+    const share = this.#shares.get(request);
+    if (share === undefined || connection.isClosed) return;
+    const isLong = bytes >= LONG_ANSWER_BYTES;
+    connection.underWayMax = isLong ? 1 : Math.min(UNDER_WAY_MAX, connection.underWayMax + 1);
+    connection.owedBytes += bytes;
+    share.owedBytes += bytes;
+    this.#answers.take(bytes);
+    this.#owing.add(connection);
+    this.#looking ??= setInterval(() => this.#look(), LOOK_EVERY_MS).unref();
+  }
+
+  /** More of the body has come; false if there is no room for it. */
+  holds(request: IncomingMessage, bytes: number): boolean {
+    const connection = this.#connectionOf(request.socket);
+    const share = this.#shares.get(request);
+    if (share === undefined || connection.isClosed || !this.#bodies.has(bytes)) return false;
+    connection.bodyBytes += bytes;
+    share.bodyBytes += bytes;
+    this.#bodies.take(bytes);
+    return true;
+  }
+
+  /** What its next request waits for is this server and not its client. */
+  isHeldBack(socket: Socket): boolean {
+    return this.#bySocket.get(socket)?.isHeldBack === true;
+  }
+
+  close(): void {
+    if (this.#looking !== null) clearInterval(this.#looking);
+  }
+
+  #connectionOf(socket: Socket): Connection {
+    const known = this.#bySocket.get(socket);
+    if (known !== undefined) return known;
+    const connection: Connection = {
+      socket,
+      underWayMax: FIRST_UNDER_WAY,
+      underWay: 0,
+      owedBytes: 0,
+      bodyBytes: 0,
+      waiting: [],
+      isHeldBack: false,
+      isTimed: false,
+      isClosed: false,
+    };
+    this.#bySocket.set(socket, connection);
+    // Node goes on reading once its own buffer has drained.
+    socket.on('resume', () => {
+      if (connection.isHeldBack) socket.pause();
+    });
+    socket.once('close', () => this.#closed(connection));
+    return connection;
+  }
+
+  #answered(connection: Connection, { owedBytes, bodyBytes }: Share): void {
+    if (connection.isClosed) return;
+    connection.underWay--;
+    connection.owedBytes -= owedBytes;
+    connection.bodyBytes -= bodyBytes;
+    this.#answers.give(owedBytes);
+    this.#bodies.give(bodyBytes);
+    if (connection.owedBytes === 0) this.#paid(connection);
+    const { waiting, socket } = connection;
+    while (waiting.length > 0 && mayBegin(connection)) waiting.shift()?.();
+    if (!connection.isHeldBack || waiting.length > 0) return;
+    connection.isHeldBack = false;
+    socket.resume();
+  }
+
+  #paid(connection: Connection): void {
+    this.#owing.delete(connection);
+    // Where nothing is under way any more, Node has set the time that it keeps a connection alive.
+    if (connection.isTimed && connection.underWay > 0) connection.socket.setTimeout(0);
+    connection.isTimed = false;
+  }
+
+  /** Answers that wait behind others are not told of it. */
+  #closed(connection: Connection): void {
+    connection.isClosed = true;
+    connection.waiting = [];
+    this.#owing.delete(connection);
+    this.#answers.give(connection.owedBytes);
+    this.#bodies.give(connection.bodyBytes);
+  }
+
+  /** A socket knows whether anything of a long answer is taken, and ends if nothing is. */
+  #look(): void {
+    for (const connection of this.#owing) {
+      if (connection.isTimed) continue;
+      connection.isTimed = true;
+      connection.socket.setTimeout(this.#stalledMs);
+    }
+  }
+}
+
+function mayBegin({ underWay, underWayMax, owedBytes }: Connection): boolean {
+  return underWay < underWayMax && owedBytes < OWED_BYTES_MAX;
+}
