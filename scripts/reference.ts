@@ -20,10 +20,10 @@ const TABLES: Readonly<Record<string, () => string>> = {
 /** The page with its tables as they should be. */
 export function withTables(markdown: string): string {
   return markdown.replace(
-    /(<!-- table: (\w+) -->\n\n)[\s\S]*?(\n\n<!-- end -->)/g,
+    /(<!-- table: (\w+) -->\n)[\s\S]*?(\n<!-- end -->)/g,
     (whole, start: string, name: string, end: string) => {
       const table = TABLES[name];
-      return table === undefined ? whole : `${start}${table()}${end}`;
+      return table === undefined ? whole : `${start}\n${table()}\n${end}`;
     },
   );
 }

@@ -6,8 +6,10 @@
 import {
   address,
   addresses,
+  content,
   count,
   host,
+  hosts,
   type Kind,
   link,
   number,
@@ -15,6 +17,7 @@ import {
   oneOf,
   origin,
   path,
+  pem,
   range,
   secret,
   trueOrFalse,
@@ -32,11 +35,13 @@ export type Field<V> = Kind<V> & {
 };
 
 const PLACE = 'Where it is and who belongs to it:';
+const ACCESS = 'Who may speak to it:';
 const PROTOCOL = 'Protocol:';
 const LIMITS = 'Limits:';
 const LAB = 'Faults and logs:';
 
 const MILLISECONDS_MAX = 3_600_000;
+const TOKEN_LENGTH_MAX = 1024;
 const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const;
 
 const table = {
@@ -64,10 +69,35 @@ const table = {
   publicUrl: unset(origin(), 'none', PLACE, 'where people reach it from outside'),
   clusterId: given(word(64), 'raft-lab', PLACE, 'keeps servers out of the wrong cluster'),
   clusterToken: unset(
-    secret(word(1024)),
+    secret(word(TOKEN_LENGTH_MAX)),
     'none',
-    PLACE,
+    ACCESS,
     'what all servers of the cluster must prove to know; a flag is seen by all users',
+  ),
+  clusterTokenFile: unset(
+    content(word(TOKEN_LENGTH_MAX), 'a token, as CLUSTER_TOKEN allows it'),
+    'none',
+    ACCESS,
+    'the file that holds the token, in place of CLUSTER_TOKEN',
+  ),
+  allowedHosts: given(
+    hosts(),
+    '',
+    ACCESS,
+    'names that it may be called by beside its own, and hosts whose pages may change something',
+  ),
+  tlsCert: unset(
+    content(pem(), 'a certificate as PEM'),
+    'no TLS',
+    ACCESS,
+    'its certificate, which names the host of NODE_ID; with TLS_KEY and TLS_CA or not at all',
+  ),
+  tlsKey: unset(content(pem(), 'a private key as PEM'), 'no TLS', ACCESS, 'the key to TLS_CERT'),
+  tlsCa: unset(
+    content(pem(), 'a certificate as PEM'),
+    'no TLS',
+    ACCESS,
+    'the authority that the certificates of all servers are from',
   ),
 
   electionTimeoutMs: given(

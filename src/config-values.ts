@@ -1,7 +1,9 @@
 /** The kinds of settings: what each allows, how it is read from text, and what it is in a file. */
+import { readFileSync } from 'node:fs';
 import { ADDRESS_ALLOWED, isHost, parseAddress } from './address.ts';
 import { type Bounds, numberAllowed, parseNumber } from './decimal.ts';
 import { checkLinkSettings, type LinkSettings, PERFECT } from './transport/link.ts';
+import { messageOf } from './user-error.ts';
 
 /** A value, or what is allowed instead, as a phrase that fits behind `allowed:`. */
 export type Parsed<V> = { readonly value: V } | { readonly allowed: string };
@@ -76,7 +78,7 @@ export function address(): Kind<string> {
 export function addresses(): Kind<readonly string[]> {
   const allowed = `a comma list of addresses, none twice, each ${ADDRESS_ALLOWED}`;
   return kind({ allowed, placeholder: 'host:port,…', inFile: 'list' }, (text) => {
-    const list = text.trim() === '' ? [] : text.split(',').map((each) => each.trim());
+    const list = listOf(text);
     const good = list.every((each) => parseAddress(each) !== null);
     return good && new Set(list).size === list.length ? list : undefined;
   });
@@ -87,6 +89,19 @@ export function host(): Kind<string> {
   return kind({ allowed, placeholder: 'host', inFile: 'text' }, (text) =>
     isHost(text) ? text : undefined,
   );
+}
+
+/** A comma list, which may be empty; IPv6 addresses without brackets. */
+export function hosts(): Kind<readonly string[]> {
+  const allowed = 'a comma list of names and IP addresses, without ports';
+  return kind({ allowed, placeholder: 'host,…', inFile: 'list' }, (text) => {
+    const list = listOf(text);
+    return list.every(isHost) ? list : undefined;
+  });
+}
+
+function listOf(text: string): string[] {
+  return text.trim() === '' ? [] : text.split(',').map((each) => each.trim());
 }
 
 /** A URL without a path: that is the contract's. */
@@ -114,6 +129,29 @@ export function secret(of: Kind<string>): Kind<string> {
 export function path(): Kind<string> {
   return kind({ allowed: 'a path', placeholder: 'path', inFile: 'text' }, (text) =>
     text.trim() === '' || text.includes('\0') ? undefined : text,
+  );
+}
+
+/** What a file holds, read at the start, without the line's end behind it. */
+export function content(of: Kind<string>, what: string): Kind<string> {
+  const allowed = `a file with ${what}`;
+  const parse = (file: string): Parsed<string> => {
+    let text: string;
+    try {
+      text = readFileSync(file, 'utf8').trim();
+    } catch (error) {
+      return { allowed: `${allowed} (${messageOf(error)})` };
+    }
+    return 'value' in of.parse(text) ? { value: text } : { allowed };
+  };
+  return { allowed, placeholder: 'file', inFile: 'text', parse };
+}
+
+/** Keys and certificates in the text form that begins with dashes. */
+export function pem(): Kind<string> {
+  const allowed = 'PEM';
+  return kind({ allowed, placeholder: 'text', inFile: 'text' }, (text) =>
+    /^-----BEGIN [A-Z ]+-----$/m.test(text) ? text : undefined,
   );
 }
 

@@ -10,8 +10,9 @@ import {
 } from './config-fields.ts';
 import { type Sayings, sayingsOf } from './config-sources.ts';
 import type { Settings } from './raft/types.ts';
+import { type Certificates, unfitness } from './transport/certificates.ts';
 import type { LinkSettings } from './transport/link.ts';
-import { mistake } from './user-error.ts';
+import { mistake, UserError } from './user-error.ts';
 
 export type Config = {
   /** The advertised address, `host:port`: what the other servers know and reach it by. */
@@ -29,6 +30,10 @@ export type Config = {
   readonly clusterId: string;
   /** Peers prove that they know it. */
   readonly clusterToken: string | null;
+  /** Names that it may be called by beside its own, and whose pages may change something. */
+  readonly allowedHosts: readonly string[];
+  /** `null`: without TLS. */
+  readonly certificates: Certificates | null;
   readonly settings: Settings;
   /** Most commands that share a log entry. */
   readonly batchCommands: number;
@@ -70,6 +75,7 @@ export function readConfig(
   const { sayings, recoversAlone } = told;
   const values = valuesOf(sayings);
   checkTimeouts(values, sayings);
+  checkToken(values, sayings);
   const config = configOf(values);
   if (!recoversAlone) return { kind: 'run', config };
   const { clusterId } = sayings;
@@ -114,6 +120,28 @@ function checkTimeouts({ heartbeatMs, electionTimeoutMs }: Values, sayings: Sayi
   );
 }
 
+function checkToken({ clusterToken, clusterTokenFile }: Values, sayings: Sayings): void {
+  if (clusterToken === null || clusterTokenFile === null) return;
+  const { name, text } = sayings.clusterTokenFile ?? { name: 'CLUSTER_TOKEN_FILE', text: '' };
+  throw mistake(name, text, 'nothing beside CLUSTER_TOKEN, which is set as well');
+}
+
+/** All three or none: half of it would be a server that somebody takes for protected. */
+function certificatesOf({ tlsCert, tlsKey, tlsCa }: Values): Certificates | null {
+  const set = { TLS_CERT: tlsCert, TLS_KEY: tlsKey, TLS_CA: tlsCa };
+  const missing = Object.entries(set).flatMap(([name, text]) => (text === null ? name : []));
+  if (missing.length === 3) return null;
+  if (tlsCert === null || tlsKey === null || tlsCa === null) {
+    throw new UserError(
+      `${missing.join(' and ')} not set; TLS takes TLS_CERT, TLS_KEY and TLS_CA, or none of them`,
+    );
+  }
+  const certificates = { cert: tlsCert, key: tlsKey, ca: tlsCa };
+  const unfit = unfitness(certificates);
+  if (unfit === null) return certificates;
+  throw new UserError(`TLS_CERT, TLS_KEY and TLS_CA do not make TLS: ${unfit}`);
+}
+
 function configOf(values: Values): Config {
   const nodeId = values.nodeId ?? `127.0.0.1:${values.port ?? PORT_DEFAULT}`;
   return {
@@ -126,7 +154,9 @@ function configOf(values: Values): Config {
     join: values.join,
     publicUrl: values.publicUrl,
     clusterId: values.clusterId,
-    clusterToken: values.clusterToken,
+    clusterToken: values.clusterToken ?? values.clusterTokenFile,
+    allowedHosts: values.allowedHosts,
+    certificates: certificatesOf(values),
     settings: settingsOf(values),
     batchCommands: values.batch,
     requestTimeoutMs: values.requestTimeoutMs,

@@ -146,7 +146,7 @@ export function isRemovedBy(
   return told.index > (belonged?.index ?? -1);
 }
 
-/** Strangers can make up names; of those that carry their incarnation this many are kept. */
+/** Members come and go; of the names that carry their incarnation this many are kept. */
 const NAMED_MAX = 256;
 
 /** Only the names of first members must never be forgotten. */

@@ -104,6 +104,7 @@ export class Member {
     return this.#kv.sessionCount;
   }
 
+  /** As a member, present or former. */
   hasMet(name: string): boolean {
     return this.#known[name] !== undefined;
   }
@@ -132,14 +133,15 @@ export class Member {
     return new Promise((resolve) => this.#node.start(resolve));
   }
 
-  /** Lets a peer in, or says why not; whom it meets for the first time, it remembers first. */
+  /** Lets a peer in, or says why not; a member that it meets first, it remembers before. */
   async judge(peer: PeerIdentity, purpose: Purpose): Promise<Refusal | null> {
     const judgement: Judgement = judgePeer(this.#record, this.#known, peer);
     if (judgement.kind === 'refused') return judgement.refusal;
     // Who is known from a moment ago is let in no sooner than that is durable.
     if (judgement.kind === 'accepted') return this.#writing.then(() => null);
-    // Who only looks, or is looked at, has not been met: nothing passed between them.
-    if (purpose === 'visit') return null;
+    // Who only looks, or is looked at, has not been met: nothing passed between them. Of others
+    // nobody need know: one who is to become a member is met as such when it is known to be one.
+    if (purpose === 'visit' || !this.#belongs(peer.name)) return null;
     this.#known = remembered(this.#known, peer);
     const known = this.#known;
     this.#writing = this.#writing.then(() => writeRecord(this.#storage, KNOWN, known));
@@ -174,6 +176,12 @@ export class Member {
     return new Promise((resolve, reject) => {
       this.#storage.close((error) => (error === null ? resolve() : reject(error)));
     });
+  }
+
+  #belongs(name: NodeId): boolean {
+    const { voters, outgoing, learners } = this.#node.configuration;
+    const first = this.#record.configuration.voters;
+    return [first, voters, outgoing, learners].some((members) => members.includes(name));
   }
 
   #createNode(): Node {

@@ -203,7 +203,7 @@ function aloneChange(log: Log, term: number, name: string): PersistChange {
 async function whoAnswers(
   addresses: readonly string[],
   record: MemberRecord,
-  { clusterToken, publicUrl }: Config,
+  { certificates, clusterToken, publicUrl }: Config,
   tell: Tell,
 ): Promise<string[]> {
   const { clusterId, configuration, id, incarnation, name } = record;
@@ -213,6 +213,7 @@ async function whoAnswers(
     credentials: { clusterId, token: clusterToken },
     purpose: 'visit',
     lookups: new Lookups(),
+    certificates,
     judge: (_peer: unknown, decided: (refusal: null) => void) => decided(null),
   } as const;
   const endMs = performance.now() + LISTEN_MS;

@@ -56,8 +56,9 @@ function statusOf(error: unknown): number {
   return error instanceof DirectoryLost ? 4 : 1;
 }
 
-function greet({ host, publicUrl }: Config, { port }: Server): void {
-  const url = publicUrl ?? `http://${host.includes(':') ? `[${host}]` : host}:${port}`;
+function greet({ certificates, host, publicUrl }: Config, { port }: Server): void {
+  const scheme = certificates === null ? 'http' : 'https';
+  const url = publicUrl ?? `${scheme}://${host.includes(':') ? `[${host}]` : host}:${port}`;
   process.stdout.write(`ready: curl ${url}/health (Ctrl-C stops it)\n`);
 }
 

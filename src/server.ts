@@ -5,7 +5,7 @@
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import type { IncomingMessage } from 'node:http';
-import { createServer } from 'node:net';
+import { type AddressInfo, createServer } from 'node:net';
 import { crc32 } from 'node:zlib';
 import type { FastifyInstance } from 'fastify';
 import type { Logger } from 'pino';
@@ -14,6 +14,7 @@ import { nowUs } from './clock.ts';
 import { checkBatch, type Operation, type RequestIdentity } from './command.ts';
 import type { Config } from './config.ts';
 import { limitConnections } from './descriptors.ts';
+import { isLoopback } from './http/callers.ts';
 import { createHttp } from './http/http.ts';
 import type {
   AdministrationReply,
@@ -143,9 +144,14 @@ class ServerProcess implements Server, Service {
   async start(): Promise<void> {
     const config = this.#config;
     // Nothing is begun under an address that another has.
-    await tryListening(config);
+    const checksHost = isLoopback(await tryListening(config));
     // It takes a while, and comes before the node counts for how long it hears nobody.
-    const http = createHttp(this, { log: this.#log, answers: this.#answers });
+    const http = createHttp(this, {
+      log: this.#log,
+      answers: this.#answers,
+      access: { checksHost, allowedHosts: config.allowedHosts },
+      certificates: config.certificates,
+    });
     await http.ready();
     const storage = await this.#openStorage();
     this.#member = await Member.open(this.#memberHost(), storage, () => this.#firstRecord());
@@ -270,11 +276,12 @@ class ServerProcess implements Server, Service {
   }
 
   #createPeers(): WsPeers {
-    const { clusterId, clusterToken, link } = this.#config;
+    const { certificates, clusterId, clusterToken, link } = this.#config;
     return new WsPeers({
       self: () => this.#identity(),
       clusterId,
       token: clusterToken,
+      certificates,
       judge: (peer, decided, purpose) => this.#judge(peer, decided, purpose),
       onRefused: (by, code, reason) => this.#onRefused(by, code, reason),
       receive: (message) => {
@@ -365,7 +372,7 @@ class ServerProcess implements Server, Service {
     this.#configuration = configuration;
     const { voters, outgoing, learners } = configuration;
     this.#log.info({ voters, outgoing, learners }, 'the members');
-    this.#peers.follow(this.#others());
+    this.#peers.follow(membersOf(this.#node.configuration));
   }
 
   /** Addresses of the other members. */
@@ -459,7 +466,8 @@ function randomHex(bits: number): string {
   return randomBytes(bits / 8).toString('hex');
 }
 
-async function tryListening(config: Config): Promise<void> {
+/** The IP address that a server with these settings is bound to. */
+async function tryListening(config: Config): Promise<string> {
   const { host, port } = config;
   const probe = createServer();
   try {
@@ -467,7 +475,9 @@ async function tryListening(config: Config): Promise<void> {
   } catch (error) {
     throw listenError(error, config);
   }
+  const { address } = probe.address() as AddressInfo;
   await new Promise((resolve) => probe.close(resolve));
+  return address;
 }
 
 function listenError(error: unknown, { host, port }: Config): unknown {

@@ -7,18 +7,23 @@
  */
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { promisify } from 'node:util';
+import { crc32 } from 'node:zlib';
 import test, { type ExecutionContext } from 'ava';
 import { parseArguments } from '../lab/processes/arguments.ts';
 import { ProcessCluster } from '../lab/processes/cluster-processes.ts';
 import { freePorts, LOOPBACK, nextFreePort } from '../lab/processes/ports.ts';
 import { ask } from '../lab/processes/requests.ts';
 import { memberTable } from '../lab/processes/text.ts';
+import { tokenSettings } from '../lab/processes/token.ts';
+import { nowUs } from '../src/clock.ts';
+import { PERFECT } from '../src/transport/link.ts';
+import { PeerError, WsPeers } from '../src/transport/ws-peers.ts';
 import { UserError } from '../src/user-error.ts';
 
 const LIMIT_MS = 60_000;
@@ -29,8 +34,8 @@ class Command {
   readonly #child: ChildProcess;
   readonly #closed: Promise<unknown[]>;
 
-  constructor(t: ExecutionContext, words: readonly string[]) {
-    this.#child = spawn(process.execPath, ['lab/processes/start.ts', ...words], {
+  constructor(t: ExecutionContext, words: readonly string[], main = 'lab/processes/start.ts') {
+    this.#child = spawn(process.execPath, [main, ...words], {
       stdio: ['ignore', 'pipe', 'pipe'],
       // Nobody is to take over while a busy machine lets a leader wait.
       env: { ...process.env, ELECTION_TIMEOUT_MS: '1000-2000' },
@@ -113,6 +118,41 @@ async function shell(line: string): Promise<unknown> {
   return JSON.parse(stdout);
 }
 
+/** The code that a server refuses a visitor with; `null` where it lets him in. */
+async function refusalAt(address: string, token: string | null): Promise<string | null> {
+  const [own = 0] = await freePorts(1);
+  const id = `${LOOPBACK}:${own}`;
+  const visitor = new WsPeers({
+    self: () => ({
+      id,
+      name: `${id}#2`,
+      incarnation: 2,
+      publicUrl: null,
+      waiting: true,
+      firstMembers: [],
+    }),
+    clusterId: 'raft-lab',
+    token,
+    certificates: null,
+    judge: (_peer, decided) => decided(null),
+    onRefused: () => {},
+    receive: () => {},
+    nowUs,
+    checksum: crc32,
+    seed: 1,
+    link: PERFECT,
+    log: { info: () => {}, warn: () => {}, debug: () => {} },
+  });
+  try {
+    await visitor.identify(address, LIMIT_MS);
+    return null;
+  } catch (error) {
+    return error instanceof PeerError ? error.code : String(error);
+  } finally {
+    visitor.close();
+  }
+}
+
 /** A command that was printed, as a person would copy it. */
 function printed(text: string, name: string): string {
   const [, line = ''] = new RegExp(`^${name}: +(curl (?:.*\\\\\\n)*.*)$`, 'm').exec(text) ?? [];
@@ -144,11 +184,22 @@ test.serial('three nodes serve what is printed; one joins, one dies, all stop', 
   t.is(await joined.stop('SIGINT'), 0);
   t.false(joined.pids.some(lives));
 
+  const token = readFileSync(join(data, 'token'), 'utf8');
+  t.regex(token, /^[0-9a-f]{64}\n$/);
+  t.is(statSync(join(data, 'token')).mode & 0o777, 0o600);
+  t.is(await refusalAt(`${LOOPBACK}:${port + 1}`, null), 'wrong_token');
+  t.is(await refusalAt(`${LOOPBACK}:${port + 1}`, token.trim()), null);
+
   process.kill(pids[0] ?? 0, 'SIGKILL');
   await until(() => cluster.stderr.includes('again:'));
   const place = join(data, `${LOOPBACK}_${port}`, 'node.log');
   const report = `${LOOPBACK}:${port} was ended by SIGKILL; the end of ${place}: `;
   t.true(cluster.stderr.startsWith(report), cluster.stderr);
+  const line = /again: npm run node -- ((?:.*\\\n)*.*)\n/.exec(cluster.stderr)?.[1] ?? '';
+  const back = new Command(t, line.replaceAll('\\\n', ' ').trim().split(/ +/), 'src/main.ts');
+  const isReady = async () => (await ask(`http://${LOOPBACK}:${port}/ready`))?.status === 200;
+  await until(isReady);
+  t.is(await back.stop('SIGTERM'), 0);
   t.is(await cluster.stop('SIGTERM'), 0);
   t.false(pids.some(lives));
 
@@ -156,6 +207,7 @@ test.serial('three nodes serve what is printed; one joins, one dies, all stop', 
   await again.ready();
   t.regex(again.stdout, /^3 nodes, .*; 3 go on with data from before, members included\n/);
   t.like(await shell(printed(again.stdout, 'read')), { value: 123 });
+  t.is(readFileSync(join(data, 'token'), 'utf8'), token);
   t.is(await again.stop('SIGINT'), 0);
 });
 
@@ -201,6 +253,20 @@ test.serial('a mistake is one line, and exit status 2', async (t) => {
     t.is(command.stdout, '');
   });
   await Promise.all(ended);
+});
+
+test('a token that is given already is used, and none is made beside it', (t) => {
+  const data = temporary(t);
+  t.deepEqual(tokenSettings(data, true, { CLUSTER_TOKEN: 'given' }), {});
+  t.deepEqual(tokenSettings(data, true, { CLUSTER_TOKEN_FILE: '/given' }), {});
+  t.deepEqual(tokenSettings(data, false, {}), {});
+  t.false(existsSync(join(data, 'token')));
+  const made = { CLUSTER_TOKEN_FILE: join(data, 'token') };
+  t.deepEqual(tokenSettings(data, true, { CLUSTER_TOKEN: '' }), made);
+  const text = readFileSync(join(data, 'token'), 'utf8');
+  t.deepEqual(tokenSettings(data, true, {}), made);
+  t.deepEqual(tokenSettings(data, false, {}), made);
+  t.is(readFileSync(join(data, 'token'), 'utf8'), text);
 });
 
 test('flags are checked', (t) => {

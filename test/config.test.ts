@@ -101,6 +101,26 @@ test('a list of all members serves each of them, and who waits to be joined has 
   t.deepEqual(config([], { NODE_ID: 'n2:2', PEERS: peers, JOIN: 'true' }).peers, []);
 });
 
+test('hosts that are allowed are a list of names and addresses', (t) => {
+  t.deepEqual(config().allowedHosts, []);
+  const { allowedHosts } = config([], { ALLOWED_HOSTS: 'kv.example, ::1,10.0.0.1' });
+  t.deepEqual(allowedHosts, ['kv.example', '::1', '10.0.0.1']);
+});
+
+test('a token comes from a file, without the end of its line, or from one place else', (t) => {
+  const path = join(temporary(t), 'token');
+  writeFileSync(path, 'from-a-file\n');
+  t.is(config([], { CLUSTER_TOKEN_FILE: path }).clusterToken, 'from-a-file');
+  const both = { CLUSTER_TOKEN: 'secret', CLUSTER_TOKEN_FILE: path };
+  const message = refusal(t, [], both);
+  t.is(
+    message,
+    `CLUSTER_TOKEN_FILE got '${path}'; allowed: nothing beside CLUSTER_TOKEN, which is set as well`,
+  );
+  writeFileSync(path, 'two words');
+  t.notRegex(refusal(t, [], { CLUSTER_TOKEN_FILE: path }), /words/);
+});
+
 test('links have the faults that are named, and no others', (t) => {
   t.deepEqual(config(['--link', '{"loss":0.5}']).link, { ...PERFECT, loss: 0.5 });
 });
@@ -179,6 +199,9 @@ const REFUSED: readonly (readonly [name: string, ...texts: string[]])[] = [
   ['JOIN', 'yes', 'TRUE', '1'],
   ['DATA_DIR', ' '],
   ['PUBLIC_URL', 'localhost:8001', 'ftp://a', 'http://a/path', 'http://u:p@a', 'http://a?q'],
+  ['ALLOWED_HOSTS', 'a:80', 'a b', 'a,,b', 'http://a', '[::1]'],
+  ['CLUSTER_TOKEN_FILE', '/nowhere', '/dev/null', '/'],
+  ['TLS_CERT', '/nowhere', '/dev/null'],
   ['CLUSTER_ID', 'two words', 'ü', 'x'.repeat(65)],
   ['ELECTION_TIMEOUT_MS', '150', '300-150', '0-10', '1-60001', '1.5-2', '-5-10'],
   ['HEARTBEAT_MS', '0', 'fast', '10001'],

@@ -14,6 +14,7 @@ import test, { type ExecutionContext } from 'ava';
 import { ProcessCluster } from '../lab/processes/cluster-processes.ts';
 import { freePorts } from '../lab/processes/ports.ts';
 import { ask } from '../lab/processes/requests.ts';
+import { tokenSettings } from '../lab/processes/token.ts';
 import { PAGES_WITH_TABLES, withTables } from '../scripts/reference.ts';
 import { type Exchange, exchangesOf, fencesOf, isAnswer } from './support/console-page.ts';
 import { Shell } from './support/shell.ts';
@@ -51,6 +52,7 @@ class Page {
   readonly #ports: readonly number[];
   readonly #cluster: ProcessCluster;
   readonly #shell: Shell;
+  readonly #data: string;
 
   static async open(t: ExecutionContext, page: string): Promise<Page> {
     const directory = mkdtempSync(join(tmpdir(), 'docs-'));
@@ -70,8 +72,9 @@ class Page {
     this.#ports = ports;
     const environment = { ...ENVIRONMENT, CURL_HOME: directory };
     this.#shell = new Shell(directory, environment);
+    this.#data = join(directory, '.data');
     this.#cluster = new ProcessCluster({
-      dataDir: join(directory, '.data'),
+      dataDir: this.#data,
       environment: { ...environment, FAULTS: 'true' },
     });
   }
@@ -82,7 +85,8 @@ class Page {
   }
 
   async #start(): Promise<void> {
-    const members = this.#cluster.addFirst(this.#ports.slice(0, 3));
+    const settings = tokenSettings(this.#data, true, {});
+    const members = this.#cluster.addFirst(this.#ports.slice(0, 3), settings);
     await this.#cluster.start();
     const deadlineMs = performance.now() + READY_LIMIT_MS;
     for (const { url } of members) {
@@ -172,6 +176,7 @@ test('tables are as the code makes them', (t) => {
       withTables(read(page)),
       'to renew them: npm exec -c "node scripts/reference.ts"',
     );
+    t.regex(read(page), /<!-- table: \w+ -->\n\n\|/);
   }
 });
 

@@ -22,6 +22,8 @@ export type Request =
       /** Where the data of both systems lie; `undefined` is the directory for temporary files. */
       readonly data: string | undefined;
       readonly json: boolean;
+      /** The lab's servers speak TLS, with certificates of an authority made for the run. */
+      readonly tls: boolean;
     };
 
 type Flag = 'rounds' | 'seconds' | 'keys' | 'seed';
@@ -53,6 +55,7 @@ Examples:
   npm run bench -- http
   npm run bench -- http --quick
   npm run bench -- http --only lab --connections 64 --seconds 10
+  npm run bench -- http --only lab --tls
 
 Without an etcd in PATH the lab is measured alone (Debian: apt-get install etcd-server).
 Exit status: 0 when all was measured, 1 otherwise, 2 for a mistake in the command,
@@ -72,6 +75,7 @@ function commandOf(): Command {
     .usage('[flags]')
     .allowExcessArguments(false)
     .option('--quick', `${QUICK.rounds} round of ${QUICK.seconds} s each, ${QUICK.keys} keys`)
+    .option('--tls', "the lab's servers and their clients speak TLS; takes openssl")
     .option('--json', 'print the result document on standard output, all else on the other');
   for (const flag of FLAG_NAMES) {
     const text = `${FLAGS[flag].about} (default ${FULL[flag]})`;
@@ -94,14 +98,16 @@ function requestOf(values: Values): Request {
   ) as Record<Flag, number>;
   const plan = { ...base, ...numbers, connections: connectionsOf(values) ?? base.connections };
   const systems = systemsOf(values);
+  const tls = values.tls === true;
   return {
     kind: 'run',
     plan,
     systems,
-    isDefault: systems === SYSTEMS && JSON.stringify(plan) === JSON.stringify(FULL),
+    isDefault: systems === SYSTEMS && !tls && JSON.stringify(plan) === JSON.stringify(FULL),
     out: directoryOf('--out', values.out),
     data: directoryOf('--data', values.data),
     json: values.json === true,
+    tls,
   };
 }
 

@@ -12,7 +12,7 @@ export async function startLab(directory: string): Promise<System> {
   await cluster.start();
   return {
     name: 'lab',
-    version: `Node ${process.version}`,
+    version: `Node ${process.version}${members[0]?.authority == null ? '' : ', TLS'}`,
     processIds: members.flatMap(({ pid }) => pid ?? []),
     urls: members.map(({ url }) => url),
     leads: async (url) => (await ask(`${url}/health`))?.body.role === 'leader',

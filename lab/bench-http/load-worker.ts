@@ -6,6 +6,7 @@
 import { createHistogram, type Histogram, type RecordableHistogram } from 'node:perf_hooks';
 import { Client, type Dispatcher } from 'undici';
 import { between, fork } from '../../src/raft/random.ts';
+import { authorityOf, trustAuthority } from '../processes/tls.ts';
 import {
   DONE_MARK,
   type HttpRequest,
@@ -43,6 +44,7 @@ const ANSWER_TIMEOUT_MS = 20_000;
 const SHOWN_MAX = 200;
 
 export default async function runLoad(task: LoadTask): Promise<LoadResult> {
+  trustAuthority(authorityOf(process.env));
   const load = new Load(task);
   const clients = Array.from(
     { length: task.connections },

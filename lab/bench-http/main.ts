@@ -6,6 +6,7 @@ import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { loadavg, tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { messageOf, mistake, oneLine } from '../../src/user-error.ts';
+import { useThrowawayAuthority } from '../processes/tls.ts';
 import type { Content } from '../report/content.ts';
 import { shortMs, shortNumber, textTable } from '../report/table.ts';
 import { measuredOn, writeContent } from '../report/write-content.ts';
@@ -41,6 +42,7 @@ export async function main(words: readonly string[], context: OwnContext): Promi
   const sweep = { name: NAME, isDefault: request.isDefault };
   const out = outputDirectory(context.resultsDirectory, sweep, request.out, undefined);
   makeWritable(out);
+  if (request.tls) useThrowawayAuthority();
   const etcd = request.systems.includes('etcd') ? await etcdVersion() : null;
   if (etcd === null && !request.systems.includes('lab')) {
     throw mistake(

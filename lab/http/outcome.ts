@@ -122,7 +122,7 @@ function resultOf(
 
 /** Requests are validated before anything else: a mistake of the client's is a definite refusal. */
 function isMistake(status: number, code: string): boolean {
-  return [400, 404, 405, 413, 415, 431].includes(status) && !code.startsWith('status ');
+  return [400, 403, 404, 405, 413, 415, 431].includes(status) && !code.startsWith('status ');
 }
 
 function refused(

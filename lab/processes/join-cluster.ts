@@ -3,6 +3,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { mistake } from '../../src/user-error.ts';
 import { LOOPBACK } from './ports.ts';
 import { ask } from './requests.ts';
+import { schemeIn } from './tls.ts';
 
 /** More than the leader gives the server to catch up: it answers by itself. */
 const ANSWER_LIMIT_MS = 60_000;
@@ -17,9 +18,13 @@ export type Joined = {
   readonly leaderUrl: string;
 };
 
+export function entryAt(port: number): string {
+  return `${schemeIn(process.env)}//${LOOPBACK}:${port}`;
+}
+
 /** Ids of the members, as the node at `port` knows them. */
 export async function membersAt(port: number): Promise<readonly string[]> {
-  const health = await ask(`http://${LOOPBACK}:${port}/health`);
+  const health = await ask(`${entryAt(port)}/health`);
   if (health === null || health.status !== 200) {
     throw mistake('--port', String(port), 'the port of a node that runs; none answers there');
   }
@@ -37,8 +42,9 @@ export async function joinCluster(entry: string, id: string, signal: AbortSignal
     if (answer?.status === 200) return { members: strings(answer.body.peers), leaderUrl: url };
     const { error, leader, message } = answer?.body ?? {};
     last = String(message ?? error ?? last);
-    if (error === 'not_leader' && typeof leader === 'string') url = `http://${leader}`;
-    else if (answer === null) url = entry;
+    if (error === 'not_leader' && typeof leader === 'string') {
+      url = `${new URL(entry).protocol}//${leader}`;
+    } else if (answer === null) url = entry;
     else if (!PASSING.includes(String(error))) break;
     await delay(AGAIN_MS);
   }

@@ -9,11 +9,12 @@ import { ensureWritable } from '../../src/writable-directory.ts';
 import { shownPath } from '../sweep/output-directory.ts';
 import { type Plan, parseArguments } from './arguments.ts';
 import { ProcessCluster } from './cluster-processes.ts';
-import { joinCluster, membersAt } from './join-cluster.ts';
+import { entryAt, joinCluster, membersAt } from './join-cluster.ts';
 import { isFree, LOOPBACK, nextFreePort } from './ports.ts';
 import type { ProcessMember } from './process-member.ts';
 import { ask } from './requests.ts';
 import { clusterHints, endText, joinHints, memberTable } from './text.ts';
+import { tokenSettings } from './token.ts';
 
 const { stdout, stderr } = standardOutput();
 const COLUMNS = 80;
@@ -58,7 +59,7 @@ async function startAll({ cluster, plan, signal }: Run, nodes: number): Promise<
   const ports = Array.from({ length: nodes }, (_, i) => plan.port + i);
   await checkPorts(ports);
   ensureWritable(plan.data, '--data');
-  const members = cluster.addFirst(ports);
+  const members = cluster.addFirst(ports, tokenSettings(plan.data, true, process.env));
   const found = members.filter(({ dataDir }) => existsSync(dataDir)).length;
   await cluster.start();
   await waitForLeader(members, signal);
@@ -83,9 +84,9 @@ async function startOneMore({ cluster, plan, signal }: Run): Promise<void> {
   };
   const port = await nextFreePort(plan.port + 1, isNew);
   if (port === null) throw mistake('--port', String(plan.port), 'a port with a free one behind it');
-  const member = cluster.addWaiting(port);
+  const member = cluster.addWaiting(port, tokenSettings(plan.data, false, process.env));
   await member.start();
-  const joined = await joinCluster(`http://${LOOPBACK}:${plan.port}`, member.id, signal);
+  const joined = await joinCluster(entryAt(plan.port), member.id, signal);
   print(`${member.id} joined as one of ${joined.members.length} members`);
   print(`${memberTable([member], columns())}\n\n${joinHints(member, joined.leaderUrl)}`);
 }

@@ -7,6 +7,7 @@ import { UserError } from '../../src/user-error.ts';
 import { endWithThisProcess } from './children.ts';
 import { isFree, LOOPBACK } from './ports.ts';
 import { ask } from './requests.ts';
+import { authorityOf, schemeIn } from './tls.ts';
 
 /** How a process ended: its exit status, or what killed it. */
 export type Ended = { readonly code: number | null; readonly signal: NodeJS.Signals | null };
@@ -37,6 +38,8 @@ export class ProcessMember {
   readonly publicUrl: string;
   readonly dataDir: string;
   readonly logFile: string;
+  /** The authority to trust; `null` without TLS. */
+  readonly authority: string | null;
   readonly #spec: MemberSpec;
   /** Settings that it has been given since, by their variables. */
   #told: Readonly<Record<string, string>> = {};
@@ -49,8 +52,11 @@ export class ProcessMember {
     this.#spec = spec;
     this.port = spec.port;
     this.id = `${LOOPBACK}:${spec.port}`;
-    this.url = `http://${this.id}`;
-    this.publicUrl = `http://localhost:${spec.port}`;
+    const environment = { ...process.env, ...spec.environment };
+    const scheme = schemeIn(environment);
+    this.authority = authorityOf(environment);
+    this.url = `${scheme}//${this.id}`;
+    this.publicUrl = `${scheme}//localhost:${spec.port}`;
     this.dataDir = spec.dataDir;
     this.logFile = join(spec.dataDir, 'node.log');
   }
@@ -71,6 +77,11 @@ export class ProcessMember {
   /** Resolves when the latest process has ended, however that came. */
   get exited(): Promise<Ended> {
     return this.#ended;
+  }
+
+  /** Where it was told to find the cluster's token, if that was said for it alone. */
+  get tokenFile(): string | null {
+    return this.#spec.environment.CLUSTER_TOKEN_FILE ?? null;
   }
 
   /** The end of what the latest process wrote to standard error. */

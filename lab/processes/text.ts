@@ -23,23 +23,29 @@ export function memberTable(members: readonly ProcessMember[], columns: number):
 
 /** Commands to copy. */
 export function clusterHints(members: readonly ProcessMember[]): string {
-  const first = members[0]?.port;
-  const last = members.at(-1)?.port;
+  const [first, last] = [members[0], members.at(-1)];
+  if (first === undefined || last === undefined) return '';
   return [
-    `write:  curl -L localhost:${first}/items/abc \\`,
+    `write:  ${curlOf(first, '-L ')}/items/abc \\`,
     "          -H 'Content-Type: application/json' -d '{\"value\":123}'",
-    `read:   curl localhost:${last}/items/abc`,
-    `health: curl localhost:${first}/health`,
-    `add:    npm run cluster -- --join${first === 8001 ? '' : ` --port ${first}`}`,
+    `read:   ${curlOf(last)}/items/abc`,
+    `health: ${curlOf(first)}/health`,
+    `add:    npm run cluster -- --join${first.port === 8001 ? '' : ` --port ${first.port}`}`,
     'stop:   Ctrl-C',
   ].join('\n');
 }
 
+/** Up to a path. */
+function curlOf({ authority, publicUrl }: ProcessMember, flags = '', url = publicUrl): string {
+  const trust = authority === null ? '' : `--cacert ${shownPath(authority)} `;
+  return `curl ${trust}${flags}${url.replace('http://', '')}`;
+}
+
 /** While the server at `leaderUrl` leads. */
-export function joinHints({ id }: ProcessMember, leaderUrl: string): string {
+export function joinHints(member: ProcessMember, leaderUrl: string): string {
   return [
-    `remove: curl ${leaderUrl}/raft/leave \\`,
-    `          -H 'Content-Type: application/json' -d '{"peer":"${id}"}'`,
+    `remove: ${curlOf(member, '', leaderUrl)}/raft/leave \\`,
+    `          -H 'Content-Type: application/json' -d '{"peer":"${member.id}"}'`,
     'stop:   Ctrl-C',
   ].join('\n');
 }
@@ -50,14 +56,16 @@ const STATUSES_OF_DATA = [3, 4];
 /** How a node ended that nobody asked to, and the command that starts it again if one does. */
 export function endText(member: ProcessMember, { code, signal }: Ended): string {
   const how = signal === null ? `ended with status ${code}` : `was ended by ${signal}`;
-  const { id, publicUrl, dataDir, logFile } = member;
+  const { id, publicUrl, dataDir, logFile, tokenFile } = member;
   const place = dataDir === dataDirectory('.data', id) ? '' : ` --data-dir ${shownPath(dataDir)}`;
   const ended = `${id} ${how}; the end of ${shownPath(logFile)}: ${endOfLog(member)}`;
   if (code !== null && STATUSES_OF_DATA.includes(code)) return ended;
+  const token =
+    tokenFile === null ? '' : ` \\\n           --cluster-token-file ${shownPath(tokenFile)}`;
   return [
     ended,
     `  again: npm run node -- --node-id ${id} \\`,
-    `           --public-url ${publicUrl}${place}`,
+    `           --public-url ${publicUrl}${place}${token}`,
   ].join('\n');
 }
 

@@ -26,6 +26,8 @@ export type Request =
       readonly isDefault: boolean;
       readonly out: string | undefined;
       readonly json: boolean;
+      /** The servers speak TLS, with certificates of an authority made for the run. */
+      readonly tls: boolean;
     };
 
 type Values = {
@@ -37,6 +39,7 @@ type Values = {
   readonly list?: boolean;
   readonly quick?: boolean;
   readonly json?: boolean;
+  readonly tls?: boolean;
 };
 
 const FULL: Omit<Plan, 'host'> = {
@@ -68,6 +71,7 @@ Examples:
   npm run quorum -- --scenario kill-leader pause-leader
   npm run quorum -- --scenario staircase-kill --nodes 3,4,5
   npm run quorum -- --host docker
+  npm run quorum -- --tls
 
 Exit status: 0 when all that was expected came true, 1 otherwise,
 2 for a mistake in the command, 130 after Ctrl-C.`;
@@ -94,6 +98,7 @@ function commandOf(): Command {
     .option('--scenario <names...>', `some of those that --list names; ${STAIRCASE} is all three`)
     .option('--list', 'name the scenarios and what they show')
     .option('--quick', 'the staircase of kills with 3 servers, and a few scenarios')
+    .option('--tls', 'servers and clients speak TLS; takes openssl, and --host processes')
     .option('--json', 'print the result document on standard output, all else on the other');
   for (const [flags, about] of valued) command.addOption(once(new Option(flags, about)));
   return command.addHelpText('after', EXAMPLES);
@@ -109,15 +114,18 @@ function requestOf(values: Values): Request {
     nodes: nodesOf(values.nodes, host) ?? base.nodes,
     seed: seedOf(values.seed) ?? base.seed,
   };
-  const { out } = values;
+  const { out, tls = false } = values;
+  if (tls && host === 'docker') throw mistake('--tls', '--host docker', '--host processes with it');
   if (out !== undefined && out.trim() === '')
     throw mistake('--out', out, 'the name of a directory');
   return {
     kind: 'run',
     plan,
-    isDefault: JSON.stringify(plan) === JSON.stringify({ host, ...selectionOf(undefined, FULL) }),
+    isDefault:
+      !tls && JSON.stringify(plan) === JSON.stringify({ host, ...selectionOf(undefined, FULL) }),
     out,
     json: values.json === true,
+    tls,
   };
 }
 

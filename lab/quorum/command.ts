@@ -1,5 +1,6 @@
 /** The command `npm run quorum`: from its words to its report. */
 import { messageOf, oneLine, UserError } from '../../src/user-error.ts';
+import { useThrowawayAuthority } from '../processes/tls.ts';
 import { refreshIndex } from '../results-index/refresh.ts';
 import { EXIT_INTERRUPTED } from '../sweep/interruption.ts';
 import { manifestOf } from '../sweep/manifest.ts';
@@ -41,6 +42,7 @@ export async function main(words: readonly string[], context: OwnContext): Promi
   const name = plan.host === 'docker' ? `${EXPERIMENT}-docker` : EXPERIMENT;
   const directory = outputDirectory(resultsDirectory, { name, isDefault }, out, undefined);
   makeWritable(directory);
+  if (request.tls) useThrowawayAuthority();
   const startedAt = new Date().toISOString();
   const where = context.surroundings();
   const results = await runAll(plan, directory, context);

@@ -19,6 +19,8 @@ import {
 const SHOWN_PORT = 8000;
 /** What a process was at when the signal to stop came, it may still finish. */
 const STANDSTILL_MS = 50;
+/** Where it keeps the token. */
+const TOKEN = 'CLUSTER_TOKEN_FILE=.data/token';
 const LISTENS = (port: number): string => `$(lsof -t -i TCP:${port} -s TCP:LISTEN)`;
 
 type Place = { readonly cluster: ProcessCluster; readonly directory: string };
@@ -98,7 +100,7 @@ export class ProcessHost implements QuorumHost {
 
   addCommand(): string {
     const port = SHOWN_PORT + this.#nodes + 1;
-    return `NODE_ID=127.0.0.1:${port} PEERS= JOIN=true FAULTS=true npm run node &`;
+    return `${TOKEN} NODE_ID=127.0.0.1:${port} PEERS= JOIN=true FAULTS=true npm run node &`;
   }
 
   commandFor(action: ServerAction, id: string): string {
@@ -127,7 +129,8 @@ export class ProcessHost implements QuorumHost {
         const peers = Array.from({ length: this.#nodes }, (_, i) => SHOWN_PORT + i + 1)
           .filter((each) => each !== port)
           .map((each) => `127.0.0.1:${each}`);
-        return `NODE_ID=127.0.0.1:${port} PEERS=${peers.join(',')} FAULTS=true npm run node &`;
+        const members = `NODE_ID=127.0.0.1:${port} PEERS=${peers.join(',')}`;
+        return `${TOKEN} ${members} FAULTS=true npm run node &`;
       }
     }
   }

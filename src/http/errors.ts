@@ -48,6 +48,8 @@ export const ERRORS = {
   invalid_raft_request_number: definite(400, 'Raft-Request-Number is missing or not allowed.'),
   invalid_raft_lowest_pending: definite(400, 'Raft-Lowest-Pending is not allowed.'),
   invalid_faults: definite(400, 'The link settings are not allowed.'),
+  forbidden_host: definite(403, 'The server is not to be called by this Host.'),
+  forbidden_origin: definite(403, 'Pages of this Origin may not change anything here.'),
   faults_disabled: definite(403, 'Start the server with fault injection enabled (FAULTS=true).'),
   unknown_route: definite(404, 'There is no such route.'),
   key_not_found: {

@@ -12,7 +12,9 @@ import fastify, {
 } from 'fastify';
 import { Registry } from 'prom-client';
 import { createAnswerRoom, Room } from '../room.ts';
+import type { Certificates } from '../transport/certificates.ts';
 import { acceptBodies, BODY_BYTES_MAX, concealType } from './body.ts';
+import { type Access, Callers } from './callers.ts';
 import { Connections } from './connections.ts';
 import { type ErrorCode, Refusal, sendError } from './errors.ts';
 import { addKeywords, compileWhenUsed } from './keywords.ts';
@@ -42,6 +44,10 @@ export type HttpOptions = {
   readonly receiveTimeoutMs?: number;
   /** How late that may be noticed. */
   readonly receiveCheckMs?: number;
+  /** Whose calls are heard; left out, by whatever name this server is called. */
+  readonly access?: Access;
+  /** To speak TLS with; a client needs none of its own. */
+  readonly certificates?: Certificates | null;
   /** Where further metrics may be found. */
   readonly registry?: Registry;
   /** What is owed to clients is counted here. */
@@ -69,7 +75,7 @@ export function createHttp(service: Service, options: HttpOptions): FastifyInsta
   });
   const metrics = new Metrics(service, registry);
   takeTurns(app, connections);
-  addHooks(app, metrics);
+  addHooks(app, metrics, new Callers(service.self, options.access));
   acceptBodies(app, connections);
   describeRoutes(app);
   app.register((routes, _options, done) => {
@@ -89,16 +95,11 @@ function frameworkOptions(
   options: HttpOptions,
   connections: Connections,
 ): FastifyHttpOptions<Server> {
-  const { receiveTimeoutMs = RECEIVE_TIMEOUT_MS, receiveCheckMs = RECEIVE_CHECK_MS } = options;
+  const { receiveTimeoutMs = RECEIVE_TIMEOUT_MS } = options;
   return {
+    ...listenerOptions(options),
     bodyLimit: BODY_BYTES_MAX,
     requestTimeout: receiveTimeoutMs,
-    http: {
-      headersTimeout: receiveTimeoutMs,
-      connectionsCheckingInterval: receiveCheckMs,
-      // Node would answer it without a body; a hook below does better.
-      requireHostHeader: false,
-    },
     // Whoever is connected when the server stops gets an answer like all others.
     return503OnClosing: false,
     routerOptions: { maxParamLength: PARAMETER_LENGTH_MAX, querystringParser: parseQuery },
@@ -134,6 +135,22 @@ function frameworkOptions(
   };
 }
 
+function listenerOptions(options: HttpOptions): Pick<FastifyHttpOptions<Server>, 'http'> {
+  const { certificates = null } = options;
+  const { receiveTimeoutMs = RECEIVE_TIMEOUT_MS, receiveCheckMs = RECEIVE_CHECK_MS } = options;
+  const http = {
+    headersTimeout: receiveTimeoutMs,
+    connectionsCheckingInterval: receiveCheckMs,
+    // Node would answer it without a body; a hook below does better.
+    requireHostHeader: false,
+  };
+  if (certificates === null) return { http };
+  // Peers are asked for theirs, and looked at where they shake hands.
+  const tls = { ...certificates, requestCert: true, rejectUnauthorized: false };
+  // To the framework's types it is another kind of server; what is used of it, both have.
+  return { https: { ...http, ...tls, handshakeTimeout: receiveTimeoutMs } } as object;
+}
+
 /** Before all other hooks: what waits for its turn costs nothing else. */
 function takeTurns(app: FastifyInstance, connections: Connections): void {
   app.addHook('onRequest', (request, reply, done) => {
@@ -150,7 +167,7 @@ function takeTurns(app: FastifyInstance, connections: Connections): void {
   });
 }
 
-function addHooks(app: FastifyInstance, metrics: Metrics): void {
+function addHooks(app: FastifyInstance, metrics: Metrics, callers: Callers): void {
   const paths = new Paths();
   app.addHook('onRoute', (route) => {
     const methods = [route.method].flat();
@@ -167,10 +184,13 @@ function addHooks(app: FastifyInstance, metrics: Metrics): void {
   });
   app.addHook('onRequest', (request, reply, done) => {
     const { raw } = request;
+    const refusal = callers.refusalOf(raw);
+    if (request.is404) metrics.withoutRoute();
     if (raw.headers.host === undefined && raw.httpVersion === '1.1') {
       done(new Refusal('bad_request', 'Expected a Host header, got none.'));
+    } else if (refusal !== null) {
+      done(refusal);
     } else if (request.is404) {
-      metrics.withoutRoute();
       refuseRoute(request, reply, paths);
     } else {
       concealType(request);

@@ -29,7 +29,8 @@ export function redirectsToLeader(service: Service): Elsewhere {
       return;
     }
     const isPublic = publicHost !== null && hostOf(request.headers.host) === publicHost;
-    const base = isPublic && leader.publicUrl !== null ? leader.publicUrl : `http://${leader.id}`;
+    const inner = `${request.protocol}://${leader.id}`;
+    const base = isPublic && leader.publicUrl !== null ? leader.publicUrl : inner;
     reply.header('location', `${base.replace(/\/+$/, '')}${request.url}`);
     sendJson(reply, 307, errorText('not_leader', { more: fieldsOf(leader) }));
   };

@@ -63,7 +63,8 @@ export class Metrics {
     const counter = (present as Counter | undefined) ?? new Counter(description);
     let counted = 0;
     return (value) => {
-      counter.inc(labels, value - counted);
+      // What is counted for each peer goes with the peer.
+      counter.inc(labels, Math.max(0, value - counted));
       counted = value;
     };
   }

@@ -75,13 +75,15 @@ export const KEY_AND_READ_PARAMETERS: Schema = {
 /** What any request may be answered with. */
 const ALWAYS: readonly ErrorCode[] = [
   'bad_request',
+  'forbidden_host',
   'request_timeout',
   'expectation_failed',
   'headers_too_large',
   'internal_error',
 ];
-/** What a body may be refused for. */
+/** What a body may be refused for; all that changes something may have one. */
 const BODY: readonly ErrorCode[] = [
+  'forbidden_origin',
   'invalid_utf8',
   'invalid_json',
   'invalid_body',

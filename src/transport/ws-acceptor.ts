@@ -5,7 +5,9 @@
 import type { IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
+import { TLSSocket } from 'node:tls';
 import { type RawData, type WebSocket, WebSocketServer } from 'ws';
+import { strangeness } from './certificates.ts';
 import {
   type Credentials,
   challengeText,
@@ -58,6 +60,9 @@ export class Acceptor {
     stream.on('error', () => stream.destroy());
     const path = (request.url ?? '').split('?')[0];
     if (path !== PEERS_PATH) turnAway(stream, '404 Not Found');
+    // A browser sends it with every WebSocket, and a server never: pages open none here.
+    else if (request.headers.origin !== undefined) turnAway(stream, '403 Forbidden');
+    else if (hasNoCertificate(request.socket)) turnAway(stream, '403 Forbidden');
     else if (this.#closed) turnAway(stream, '503 Service Unavailable');
     else {
       // A server needs moments for it: whoever has been at it for the longest is none.
@@ -130,8 +135,18 @@ class Handshake {
     }
     const text = data.toString();
     const checked = readHello(text, this.#options.credentials, this.#nonce);
-    if (checked.ok) this.#judge(checked.value);
-    else this.#refuse(claimedId(text) ?? origin, checked.refusal);
+    if (!checked.ok) this.#refuse(claimedId(text) ?? origin, checked.refusal);
+    else {
+      const refusal = this.#refusalOfCertificate(checked.value);
+      if (refusal === null) this.#judge(checked.value);
+      else this.#refuse(checked.value.identity.id, refusal);
+    }
+  }
+
+  #refusalOfCertificate({ identity }: Hello): Refusal | null {
+    if (!(this.#socket instanceof TLSSocket)) return null;
+    const reason = strangeness(this.#socket, identity.id);
+    return reason === null ? null : { code: 'wrong_certificate', reason };
   }
 
   #judge(hello: Hello): void {
@@ -170,6 +185,11 @@ class Handshake {
     this.#socket.off('data', this.#count);
     this.#over();
   }
+}
+
+/** Browsers and other clients of the HTTP interface need none; who has one hears what is wrong. */
+function hasNoCertificate(socket: Socket): boolean {
+  return socket instanceof TLSSocket && socket.getPeerCertificate().subject === undefined;
 }
 
 function turnAway(stream: Duplex, status: string): void {

@@ -2,7 +2,9 @@
  * One attempt to reach another server: connects, shakes hands, and reports how it went, once.
  */
 import { connect, type Socket, type TcpNetConnectOpts } from 'node:net';
+import { TLSSocket, connect as tlsConnect } from 'node:tls';
 import { type ClientOptions, type RawData, WebSocket } from 'ws';
+import { type Certificates, serverNameOf } from './certificates.ts';
 import {
   type Credentials,
   createNonce,
@@ -22,6 +24,8 @@ export type DialOptions = {
   readonly purpose: Purpose;
   readonly timeoutMs: number;
   readonly lookups: Lookups;
+  /** `null`: without TLS. */
+  readonly certificates: Certificates | null;
   /** As WsPeersOptions has it: whom this server does not let in, it does not talk to either. */
   judge(peer: PeerIdentity, decided: (refusal: Refusal | null) => void, purpose: Purpose): void;
 };
@@ -64,7 +68,7 @@ export class Dial {
     this.#timer = setTimeout(() => {
       this.#fail('network', 'timeout', `did not answer within ${options.timeoutMs} ms`);
     }, options.timeoutMs);
-    const url = `ws://${address}${PEERS_PATH}`;
+    const url = `${options.certificates === null ? 'ws' : 'wss'}://${address}${PEERS_PATH}`;
     if (URL.canParse(url)) this.#open(url);
     else setImmediate(() => this.#fail('self', 'malformed', 'is not an address host:port'));
   }
@@ -92,7 +96,11 @@ export class Dial {
       this.#fail('network', 'unreachable', `is no server of this kind (${response.statusCode})`);
     });
     websocket.on('error', (error: NodeJS.ErrnoException) => {
-      this.#fail('network', 'unreachable', `cannot be reached (${error.code ?? error.message})`);
+      const why = error.code ?? error.message;
+      // Why the socket gave its certificate up, where it did.
+      const isStrange = this.#socket instanceof TLSSocket && this.#socket.authorizationError;
+      if (isStrange) this.#fail('self', 'wrong_certificate', `has no fit certificate: ${why}`);
+      else this.#fail('network', 'unreachable', `cannot be reached (${why})`);
     });
     websocket.on('close', () => {
       this.#fail('network', 'unreachable', 'ended the connection within the handshake');
@@ -100,8 +108,12 @@ export class Dial {
   }
 
   readonly #connect = ({ host, port }: TcpNetConnectOpts): Socket => {
-    const { lookup } = this.#options.lookups;
-    this.#socket = connect({ host: host ?? '', port, lookup, noDelay: true });
+    const { certificates, lookups } = this.#options;
+    const place = { host: host ?? '', port, lookup: lookups.lookup, noDelay: true };
+    this.#socket =
+      certificates === null
+        ? connect(place)
+        : tlsConnect({ ...place, ...certificates, servername: serverNameOf(place.host) });
     return this.#socket;
   };
 

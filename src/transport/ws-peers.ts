@@ -10,6 +10,7 @@ import type { WebSocket } from 'ws';
 import { addressOf } from '../raft/identity.ts';
 import type { Message, NodeId } from '../raft/types.ts';
 import { FLAWS } from '../raft/validation.ts';
+import type { Certificates } from './certificates.ts';
 import { type Checksum, decode, encode, isIntact } from './codec.ts';
 import { DelayQueue } from './delay-queue.ts';
 import type { Credentials, Hello, PeerIdentity, Purpose, Refusal } from './handshake.ts';
@@ -31,6 +32,8 @@ const FLAW_LOG_EVERY_US = 60_000_000;
 
 /** A peer that is not followed loses its connection after so long without a message. */
 const IDLE_MAX_US = 10_000_000;
+/** So many servers that are no members are kept in mind, each way: more than join at a time. */
+export const STRANGERS_MAX = 32;
 
 /** As validation.ts; `form` is a frame that is none, `sender` one under another's name. */
 const PEER_FLAWS = ['form', 'sender', ...FLAWS] as const;
@@ -54,12 +57,14 @@ export type WsPeersOptions = {
   self(): PeerIdentity;
   readonly clusterId: string;
   readonly token: string | null;
+  /** For TLS, which the HTTP server before the acceptor must speak as well; `null`: none. */
+  readonly certificates: Certificates | null;
   /**
    * Decides on a peer whose handshake is sound, whoever dialled: `null` to let it in. It may write
    * to the disk before it answers.
    */
   judge(peer: PeerIdentity, decided: (refusal: Refusal | null) => void, purpose: Purpose): void;
-  /** Another server has refused this one; called at each attempt. */
+  /** A member has refused this server; called at each attempt. */
   onRefused(by: string, code: string, reason: string): void;
   receive(message: Message): void;
   nowUs(): number;
@@ -79,6 +84,8 @@ type Inbound = {
 type Outbound = {
   readonly dialer: Dialer;
   readonly link: PeerLink;
+  /** Who answered last. */
+  identity: PeerIdentity | null;
   sequence: number;
   usedAtUs: number;
 };
@@ -95,15 +102,19 @@ export class WsPeers implements Transport {
   readonly #lookups = new Lookups();
   readonly #once = new Once();
   readonly #ticking: NodeJS.Timeout;
+  /** By name: one who comes under another name than a member's does not take its place. */
+  readonly #inbound = new Map<NodeId, Inbound>();
   /** All of these by address. */
-  readonly #inbound = new Map<string, Inbound>();
   readonly #outbound = new Map<string, Outbound>();
   readonly #links = new Map<string, PeerLink>();
+  /** As servers said themselves where this one dialled them: who dials may claim any address. */
   readonly #publicUrls = new Map<string, string | null>();
   /** Since when each of these need not be said again: what peers are named is up to them. */
   readonly #flawsSaid = new Once();
   #flawsSaidSinceUs = 0;
   readonly #visits = new Map<Dial, (reason: Error) => void>();
+  #members: ReadonlySet<NodeId> = new Set();
+  /** Their addresses. */
   #followed: ReadonlySet<string> = new Set();
   #faults: LinkFaults;
   #closed = false;
@@ -133,20 +144,25 @@ export class WsPeers implements Transport {
   }
 
   /**
-   * Keeps a connection to each of these. One to another server ends when it has not been used for a
-   * while: who is leaving, or not yet in, still has to be answered.
+   * The members: keeps a connection to each of these. One to another server ends when it has not
+   * been used for a while: who is leaving, or not yet in, still has to be answered. Only members
+   * say where people reach them, take the place of an earlier connection, or refuse this server.
    */
-  follow(addresses: readonly string[]): void {
+  follow(members: readonly NodeId[]): void {
     if (this.#closed) return;
-    const followed = new Set(addresses);
+    const followed = new Set(members.map(addressOf));
     followed.delete(this.#options.self().id);
     for (const [address, outbound] of this.#outbound) {
       if (this.#followed.has(address) && !followed.has(address)) {
         outbound.usedAtUs = this.#options.nowUs();
       }
     }
+    const isNew = (name: NodeId): boolean => !this.#members.has(name);
+    const added = members.filter(isNew);
+    this.#members = new Set(members);
     this.#followed = followed;
     for (const address of followed) this.#outboundTo(address);
+    for (const name of added) this.#meetAgain(name);
   }
 
   send(message: Message): void {
@@ -154,7 +170,9 @@ export class WsPeers implements Transport {
     const address = addressOf(message.to);
     let outbound = this.#outbound.get(address);
     // Whoever has a way to this server is worth an answer.
-    if (outbound === undefined && this.#inbound.has(address)) outbound = this.#outboundTo(address);
+    if (outbound === undefined && this.#inbound.has(message.to)) {
+      outbound = this.#outboundTo(address);
+    }
     if (outbound === undefined) return;
     const { dialer, link } = outbound;
     const { connectedAs } = dialer;
@@ -186,14 +204,14 @@ export class WsPeers implements Transport {
           return;
         }
         outcome.websocket.terminate();
-        this.#publicUrls.set(address, outcome.identity.publicUrl);
+        this.#learn(outcome.identity);
         resolve(outcome.identity);
       });
       this.#visits.set(dial, reject);
     });
   }
 
-  /** As it has said in a handshake. */
+  /** As it has said when this server reached it. */
   publicUrlOf(address: string): string | null {
     return this.#publicUrls.get(address) ?? null;
   }
@@ -208,7 +226,7 @@ export class WsPeers implements Transport {
     for (const [address, link] of this.#links) link.settings = this.#settingsFor(address);
   }
 
-  /** One for each server that this one has sent to, or tried to. */
+  /** One for each member, and for each other server that this one sends to. */
   stats(): readonly PeerStats[] {
     return [...this.#links.values()].map((link) => link.stats());
   }
@@ -232,9 +250,14 @@ export class WsPeers implements Transport {
 
   // ---- Who sends to this server -----------------------------------------------------------------
 
+  /** A visit changes nothing here. */
   #accepted({ identity, purpose }: Hello, websocket: WebSocket, socket: Socket): void {
-    this.#met(identity);
-    if (purpose === 'messages') this.#receiveFrom(identity, websocket, socket);
+    if (purpose === 'visit') return;
+    const isMember = this.#members.has(identity.name);
+    if (!isMember) this.#makeRoomFor(identity.name);
+    this.#receiveFrom(identity, websocket, socket);
+    if (!isMember) return;
+    this.#once.forget(identity.id);
     this.#outbound.get(identity.id)?.dialer.hurry();
   }
 
@@ -242,13 +265,45 @@ export class WsPeers implements Transport {
     const { id, name } = identity;
     const take = (frame: Uint8Array): void => this.#take(name, frame);
     const connection = new Connection(websocket, socket, take, (reason) => {
-      if (this.#inbound.get(id)?.connection === connection) this.#inbound.delete(id);
+      if (this.#inbound.get(name)?.connection === connection) this.#inbound.delete(name);
       this.#options.log.debug({ peer: id, reason }, 'a peer sends no longer');
     });
     // A peer has one way to this server; an older one is from a life before.
-    this.#inbound.get(id)?.connection.close();
-    this.#inbound.set(id, { identity, connection, flaws: 0 });
+    this.#inbound.get(name)?.connection.close();
+    this.#inbound.delete(name);
+    this.#inbound.set(name, { identity, connection, flaws: 0 });
     this.#options.log.debug({ peer: id, name }, 'a peer sends');
+  }
+
+  /** Of those who are no members, whoever came first gives way. */
+  #makeRoomFor(name: NodeId): void {
+    if (this.#inbound.has(name)) return;
+    const strangers = [...this.#inbound].filter(([each]) => !this.#members.has(each));
+    const [first] = strangers;
+    if (strangers.length < STRANGERS_MAX || first === undefined) return;
+    this.#inbound.delete(first[0]);
+    first[1].connection.close();
+  }
+
+  /** It was connected before it was known for a member: what that asks for is made up for. */
+  #meetAgain(name: NodeId): void {
+    const outbound = this.#outbound.get(addressOf(name));
+    const inbound = this.#inbound.get(name);
+    if (outbound?.identity?.name === name) {
+      this.#judgeAgain(outbound.identity, () => outbound.dialer.redial());
+    }
+    if (inbound === undefined) return;
+    this.#judgeAgain(inbound.identity, () => inbound.connection.close());
+  }
+
+  #judgeAgain(peer: PeerIdentity, refused: () => void): void {
+    this.#options.judge(
+      peer,
+      (refusal) => {
+        if (refusal !== null && !this.#closed) refused();
+      },
+      'messages',
+    );
   }
 
   #take(from: string, frame: Uint8Array): void {
@@ -278,11 +333,11 @@ export class WsPeers implements Transport {
       const what = 'dropped what no correct server sends';
       this.#options.log.warn({ peer, name: from, flaw }, what);
     }
-    const inbound = this.#inbound.get(peer);
+    const inbound = this.#inbound.get(from);
     if (inbound === undefined) return;
     inbound.flaws++;
     if (inbound.flaws <= FLAWS_MAX) return;
-    this.#inbound.delete(peer);
+    this.#inbound.delete(from);
     inbound.connection.close();
   }
 
@@ -291,6 +346,7 @@ export class WsPeers implements Transport {
   #outboundTo(address: string): Outbound {
     const present = this.#outbound.get(address);
     if (present !== undefined) return present;
+    if (!this.#followed.has(address)) this.#makeRoomForOutbound();
     const link = this.#linkTo(address);
     const { log, seed } = this.#options;
     const dialer = new Dialer({
@@ -300,13 +356,16 @@ export class WsPeers implements Transport {
       nowUs: () => this.#options.nowUs(),
       dialOptions: () => this.#dialOptions('messages', HANDSHAKE_TIMEOUT_MS),
       connected: (identity) => {
-        this.#met(identity);
+        outbound.identity = identity;
+        this.#learn(identity);
+        this.#once.forget(address);
         log.info({ peer: address, name: identity.name }, 'connected to a peer');
       },
       lost: (reason) => log.info({ peer: address, reason }, 'lost a peer'),
       failed: (failure) => this.#dialFailed(address, failure),
     });
-    const outbound = { dialer, link, sequence: 0, usedAtUs: this.#options.nowUs() };
+    const usedAtUs = this.#options.nowUs();
+    const outbound: Outbound = { dialer, link, identity: null, sequence: 0, usedAtUs };
     this.#outbound.set(address, outbound);
     return outbound;
   }
@@ -334,6 +393,7 @@ export class WsPeers implements Transport {
       timeoutMs,
       credentials: this.#credentials,
       lookups: this.#lookups,
+      certificates: this.#options.certificates,
       judge: (peer, decided, by) => this.#options.judge(peer, decided, by),
     };
   }
@@ -343,12 +403,28 @@ export class WsPeers implements Transport {
       const what = by === 'network' ? 'a peer is not there' : 'no way to a peer';
       this.#options.log[by === 'network' ? 'info' : 'warn']({ peer, code, reason }, what);
     }
-    if (by === 'peer') this.#options.onRefused(peer, code, reason);
+    if (by === 'peer' && this.#followed.has(peer)) this.#options.onRefused(peer, code, reason);
   }
 
-  #met({ id, publicUrl }: PeerIdentity): void {
+  #learn({ id, publicUrl }: PeerIdentity): void {
     this.#publicUrls.set(id, publicUrl);
-    this.#once.forget(id);
+    if (this.#publicUrls.size <= this.#followed.size + STRANGERS_MAX) return;
+    const first = [...this.#publicUrls.keys()].find((each) => !this.#followed.has(each));
+    this.#publicUrls.delete(first ?? id);
+  }
+
+  /** Of those who are not followed, whoever has not been sent to for the longest gives way. */
+  #makeRoomForOutbound(): void {
+    const others = [...this.#outbound].filter(([address]) => !this.#followed.has(address));
+    if (others.length < STRANGERS_MAX) return;
+    const [idlest] = others.sort(([, a], [, b]) => a.usedAtUs - b.usedAtUs);
+    if (idlest !== undefined) this.#letGo(idlest[0]);
+  }
+
+  #letGo(address: string): void {
+    this.#outbound.get(address)?.dialer.close();
+    this.#outbound.delete(address);
+    this.#links.delete(address);
   }
 
   #tick(): void {
@@ -357,8 +433,7 @@ export class WsPeers implements Transport {
     for (const [address, { dialer, usedAtUs }] of this.#outbound) {
       dialer.tick();
       if (this.#followed.has(address) || usedAtUs > idleSinceUs) continue;
-      dialer.close();
-      this.#outbound.delete(address);
+      this.#letGo(address);
     }
   }
 }

@@ -3,7 +3,8 @@
  * behind it. What arrives, what is logged and who refuses whom is kept for the test to look at.
  */
 import { once } from 'node:events';
-import { createServer, type Server } from 'node:http';
+import { createServer, type RequestListener, type Server } from 'node:http';
+import { createServer as createTlsServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { crc32 } from 'node:zlib';
 import type { ExecutionContext } from 'ava';
@@ -15,7 +16,9 @@ import type { Message } from '../../src/raft/types.ts';
 import {
   challengeText,
   createNonce,
+  helloText,
   type PeerIdentity,
+  type Purpose,
   readHello,
   welcomeText,
 } from '../../src/transport/handshake.ts';
@@ -137,7 +140,10 @@ export class PeerServer {
   }
 
   #createHttp(): Server {
-    const http = createServer((_request, response) => response.end('of the HTTP interface'));
+    const { certificates = null } = this.#options;
+    const answer: RequestListener = (_request, response) => response.end('of the HTTP interface');
+    const asking = { ...certificates, requestCert: true, rejectUnauthorized: false };
+    const http = certificates === null ? createServer(answer) : createTlsServer(asking, answer);
     const { peers } = this;
     http.on('upgrade', (request, socket, head) => peers.accept(request, socket, head));
     return http;
@@ -150,6 +156,7 @@ export class PeerServer {
     return new WsPeers({
       self: () => this.identity,
       ...LAB,
+      certificates: null,
       judge: (_peer, decided) => decided(null),
       onRefused: (by, code, reason) => this.refusals.push({ by, code, reason }),
       receive: (message) => this.received.push(message),
@@ -207,6 +214,18 @@ export class Stranger {
     const { kind, nonce } = JSON.parse(this.texts[0] ?? '') as { kind: string; nonce: string };
     if (kind !== 'challenge') throw new Error(`expected a challenge, got ${kind}`);
     return nonce;
+  }
+
+  /** Says who he is, in a cluster without a token. */
+  async introduce(identity: PeerIdentity, purpose: Purpose): Promise<void> {
+    const nonces = { acceptor: await this.challenge(), dialler: createNonce() };
+    this.websocket.send(helloText(LAB, identity, purpose, nonces));
+  }
+
+  async welcome(): Promise<void> {
+    await until('welcomed', () => this.texts.length > 1);
+    const { kind } = JSON.parse(this.texts[1] ?? '') as { kind: string };
+    if (kind !== 'welcome') throw new Error(`expected a welcome, got ${kind}`);
   }
 
   /** Once the socket has closed: the code it was refused with, or `null` without a word. */
