@@ -15,6 +15,7 @@ import {
   number,
   numberOrNone,
   oneOf,
+  onOrOff,
   origin,
   path,
   pem,
@@ -67,6 +68,12 @@ const table = {
   ),
   dataDir: unset(path(), '.data/ and NODE_ID', PLACE, 'the directory for all that must last'),
   publicUrl: unset(origin(), 'none', PLACE, 'where people reach it from outside'),
+  forward: given(
+    onOrOff(),
+    'false',
+    PLACE,
+    'where it does not lead it asks the leader for its clients; Raft-Forward goes before it',
+  ),
   clusterId: given(word(64), 'raft-lab', PLACE, 'keeps servers out of the wrong cluster'),
   clusterToken: unset(
     secret(word(TOKEN_LENGTH_MAX)),

@@ -53,6 +53,20 @@ export function trueOrFalse(): Kind<boolean> {
   );
 }
 
+/** A switch that may also be written as one. */
+export function onOrOff(): Kind<boolean> {
+  const allowed = 'true or false, or on or off';
+  const values: Readonly<Record<string, boolean>> = {
+    true: true,
+    on: true,
+    false: false,
+    off: false,
+  };
+  return kind({ allowed, placeholder: 'true|false', inFile: 'boolean' }, (text) =>
+    Object.hasOwn(values, text) ? values[text] : undefined,
+  );
+}
+
 export function oneOf<V extends string>(values: readonly V[]): Kind<V> {
   const allowed = `${values.slice(0, -1).join(', ')} or ${values.at(-1)}`;
   return kind({ allowed, placeholder: 'word', inFile: 'text' }, (text) =>

@@ -27,6 +27,8 @@ export type Config = {
   readonly join: boolean;
   /** Where people reach it from outside. */
   readonly publicUrl: string | null;
+  /** Where it does not lead it asks the leader for its clients, unless they say otherwise. */
+  readonly forward: boolean;
   readonly clusterId: string;
   /** Peers prove that they know it. */
   readonly clusterToken: string | null;
@@ -153,6 +155,7 @@ function configOf(values: Values): Config {
     dataDir: values.dataDir ?? dataDirectory('.data', nodeId),
     join: values.join,
     publicUrl: values.publicUrl,
+    forward: values.forward,
     clusterId: values.clusterId,
     clusterToken: values.clusterToken ?? values.clusterTokenFile,
     allowedHosts: values.allowedHosts,

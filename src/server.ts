@@ -14,6 +14,7 @@ import { nowUs } from './clock.ts';
 import { checkBatch, type Operation, type RequestIdentity } from './command.ts';
 import type { Config } from './config.ts';
 import { limitConnections } from './descriptors.ts';
+import { Forwarding, replyOf } from './forwarding.ts';
 import { isLoopback } from './http/callers.ts';
 import { createHttp } from './http/http.ts';
 import type {
@@ -44,6 +45,7 @@ import { createAnswerRoom } from './room.ts';
 import { debugStateOf, gaugesOf, healthOf } from './server-state.ts';
 import { SqliteStorage } from './storage/sqlite.ts';
 import { DirectoryUnusable } from './storage/sqlite-file.ts';
+import type { ForwardedRequest } from './transport/forward-frame.ts';
 import {
   type PeerIdentity,
   type Purpose,
@@ -94,6 +96,7 @@ class ServerProcess implements Server, Service {
   readonly #peers: WsPeers;
   readonly #answers = createAnswerRoom();
   readonly #requests: Requests;
+  readonly #forwarding: Forwarding;
   readonly #administration: Administration;
   readonly #readiness: Readiness;
   readonly #removal: Removal;
@@ -123,6 +126,12 @@ class ServerProcess implements Server, Service {
     const { flushSoon } = this.#turns;
     const { joinTimeoutMs, requestTimeoutMs } = config;
     this.#requests = new Requests(node, flushSoon, requestTimeoutMs, this.#answers);
+    this.#forwarding = new Forwarding({
+      send: (address, frame) => this.#peers.forward(address, frame),
+      serve: (request) => this.#serve(request),
+      timeoutMs: requestTimeoutMs,
+      log,
+    });
     this.#administration = new Administration({
       node,
       flushSoon,
@@ -182,6 +191,7 @@ class ServerProcess implements Server, Service {
     this.#readiness.stop();
     this.#removal.stop();
     this.#requests.stop();
+    this.#forwarding.stop();
     // Before the listener, which waits for all connections.
     this.#peers.close();
     await this.#http?.close();
@@ -289,6 +299,10 @@ class ServerProcess implements Server, Service {
         this.#node.receive(message);
         this.#turns.flushSoon();
       },
+      // Before it has a node nobody takes it for the leader, and it has asked nobody.
+      takeForwarded: (from, frame) =>
+        this.#member === null || this.#stopped || this.#forwarding.take(from, frame),
+      onLost: (address) => this.#forwarding.lost(address),
       nowUs,
       checksum: crc32,
       seed: Number.parseInt(randomHex(32), 16),
@@ -407,16 +421,39 @@ class ServerProcess implements Server, Service {
     return id === this.self.id ? this.self : { id, publicUrl: this.#peers.publicUrlOf(id) };
   }
 
-  async write(operation: Operation, identity: RequestIdentity | null): Promise<Reply> {
-    if (this.#storageFull && this.leads()) {
-      return { status: 'storageFull', value: null, index: 0, term: 0 };
-    }
-    return this.#requests.write(operation, identity);
+  get forwards(): boolean {
+    return this.#config.forward;
   }
 
-  read(key: Uint8Array, mode: ClientReadMode | 'log'): Promise<Reply> {
-    if (mode !== 'log') return this.#requests.read(key, mode);
-    return this.write({ kind: 'get', key, value: null, expected: null }, null);
+  write(operation: Operation, identity: RequestIdentity | null, forwards: boolean): Promise<Reply> {
+    const request: ForwardedRequest = { mode: 'write', operation, identity };
+    return forwards ? this.#serveOrForward(request) : this.#serve(request);
+  }
+
+  read(key: Uint8Array, mode: ClientReadMode | 'log', forwards: boolean): Promise<Reply> {
+    if (mode === 'stale' || mode === 'follower') return this.#requests.read(key, mode);
+    const operation: Operation = { kind: 'get', key, value: null, expected: null };
+    if (mode === 'log') return this.write(operation, null, forwards);
+    const request: ForwardedRequest = { mode, operation, identity: null };
+    return forwards ? this.#serveOrForward(request) : this.#serve(request);
+  }
+
+  async #serveOrForward(request: ForwardedRequest): Promise<Reply> {
+    if (this.leads()) {
+      const reply = await this.#serve(request);
+      // Who has just lost the lead has not executed it either.
+      if (reply.status !== 'notLeader') return reply;
+    }
+    const leader = this.leader();
+    if (leader === null || leader.id === this.self.id) return replyOf('notLeader');
+    return this.#forwarding.ask(leader.id, request);
+  }
+
+  /** As far as this server can by itself. */
+  #serve({ mode, operation, identity }: ForwardedRequest): Promise<Reply> {
+    if (mode !== 'write') return this.#requests.read(operation.key, mode);
+    if (this.#storageFull && this.leads()) return Promise.resolve(replyOf('storageFull'));
+    return this.#requests.write(operation, identity);
   }
 
   join(peer: string): Promise<AdministrationReply> {
@@ -452,6 +489,7 @@ class ServerProcess implements Server, Service {
     return {
       ...gaugesOf(this.#opened, this.#peers, this.#requests.waiting),
       log_lines_lost_total: this.#linesLost(),
+      ...this.#forwarding.gauges(),
     };
   }
 

@@ -137,6 +137,8 @@ async function refusalAt(address: string, token: string | null): Promise<string 
     judge: (_peer, decided) => decided(null),
     onRefused: () => {},
     receive: () => {},
+    takeForwarded: () => true,
+    onLost: () => {},
     nowUs,
     checksum: crc32,
     seed: 1,

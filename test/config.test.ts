@@ -179,6 +179,16 @@ test('to recover alone is a flag, which no variable and no file can set', (t) =>
   t.regex(refusal(t, ['--config', file(t, { recoverAlone: true })]), /unknown setting/);
 });
 
+test('forwarding is a switch: on and off, too', (t) => {
+  t.false(config().forward);
+  t.true(config(['--forward']).forward);
+  for (const [text, isOn] of Object.entries({ on: true, off: false, true: true, false: false })) {
+    t.is(config([], { FORWARD: text }).forward, isOn);
+    t.is(config(['--config', file(t, { forward: text })]).forward, isOn);
+  }
+  t.true(config(['--config', file(t, { forward: true })]).forward);
+});
+
 // ---- Mistakes -----------------------------------------------------------------------------------
 
 const REFUSED: readonly (readonly [name: string, ...texts: string[]])[] = [
@@ -202,6 +212,7 @@ const REFUSED: readonly (readonly [name: string, ...texts: string[]])[] = [
   ['ALLOWED_HOSTS', 'a:80', 'a b', 'a,,b', 'http://a', '[::1]'],
   ['CLUSTER_TOKEN_FILE', '/nowhere', '/dev/null', '/'],
   ['TLS_CERT', '/nowhere', '/dev/null'],
+  ['FORWARD', 'yes', 'ON', '1'],
   ['CLUSTER_ID', 'two words', 'ü', 'x'.repeat(65)],
   ['ELECTION_TIMEOUT_MS', '150', '300-150', '0-10', '1-60001', '1.5-2', '-5-10'],
   ['HEARTBEAT_MS', '0', 'fast', '10001'],

@@ -138,6 +138,91 @@ test.serial(
   },
 );
 
+test.serial("a Host is known as this server's own however it is written", async (t) => {
+  end('notLeader');
+  const own: readonly (readonly [publicUrl: string, host: string])[] = [
+    ['http://localhost:8001', 'LOCALHOST.:8001'],
+    ['http://raft.example', 'raft.example:80'],
+    ['https://raft.example', 'raft.example:443'],
+    ['https://raft.example', 'Raft.Example.:443'],
+    ['https://raft.example.', 'raft.example'],
+    ['http://[::1]:8001', '[0:0:0:0:0:0:0:1]:8001'],
+  ];
+  const { self } = scripted.service;
+  t.teardown(() => scripted.service.name(self.publicUrl));
+  scripted.service.known = { id: 'node2:8000', publicUrl: 'https://other.example' };
+  for (const [publicUrl, host] of own) {
+    scripted.service.name(publicUrl);
+    const { status, headers } = await call('DELETE', '/items/a', { headers: { host } });
+    t.is(status, 307);
+    t.is(headers.location, 'https://other.example/items/a', `${host} of ${publicUrl}`);
+  }
+});
+
+test.serial('a redirect that would lead back to the same URL names the leader', async (t) => {
+  end('notLeader');
+  const { self } = scripted.service;
+  t.teardown(() => scripted.service.name(self.publicUrl));
+  const shared: readonly (readonly [publicUrl: string, host: string])[] = [
+    ['http://localhost:8001', 'localhost:8001'],
+    ['http://localhost:8001/', 'LocalHost.:8001'],
+    ['https://raft.example', 'raft.example'],
+    ['https://raft.example', 'raft.example:443'],
+    // By the leader's own address to another server: whoever sent it here would again.
+    ['http://localhost:8001', 'node2:8000'],
+  ];
+  for (const [publicUrl, host] of shared) {
+    scripted.service.name(publicUrl);
+    scripted.service.known = { id: 'node2:8000', publicUrl };
+    const named = { error: 'not_leader', leader: 'node2:8000', leaderUrl: publicUrl };
+    for (const [method, path, json] of [
+      ['POST', '/items/a', { value: 1 }],
+      ['GET', '/items/a?consistency=log', undefined],
+      ['POST', '/session', undefined],
+    ] as const) {
+      const body = json === undefined ? {} : { json };
+      const answer = await call(method, path, { headers: { host }, ...body });
+      t.is(answer.status, 409, host);
+      t.like(answer.body, { ...named, definite: true });
+      t.is(answer.headers.location, undefined);
+    }
+    const inside = await call('GET', '/items/a?consistency=log', { headers: { host: 'b:1' } });
+    t.is(inside.headers.location, 'http://node2:8000/items/a?consistency=log');
+  }
+});
+
+test.serial(
+  'Raft-Forward goes before what the server was told, and is true or false',
+  async (t) => {
+    end('notLeader');
+    scripted.service.known = { id: 'node2:8000', publicUrl: null };
+    for (const [said, forwards] of [
+      ['true', true],
+      ['on', true],
+      ['false', false],
+      ['off', false],
+    ] as const) {
+      const headers = { 'raft-forward': said };
+      const write = await call('POST', '/items/a', { headers, json: { value: 1 } });
+      t.is(scripted.service.forwarded, forwards);
+      // Who asked for the leader's answer is not sent to the leader.
+      t.is(write.status, forwards ? 409 : 307);
+      await call('GET', '/kv/get?key=a', { headers });
+      t.is(scripted.service.forwarded, forwards);
+      for (const own of ['consistency=stale', 'at=follower']) {
+        await call('GET', `/kv/get?key=a&${own}`, { headers });
+        t.false(scripted.service.forwarded, own);
+      }
+    }
+    for (const [method, path, json] of [...WRITES, ...READS]) {
+      const body = json === undefined ? {} : { json };
+      const answer = await call(method, path, { headers: { 'raft-forward': 'yes' }, ...body });
+      t.is(answer.status, 400);
+      t.is(answer.body.error, 'invalid_raft_forward');
+    }
+  },
+);
+
 test.serial('nobody is sent to no leader, nor back to a leader that is handing over', async (t) => {
   end('notLeader');
   for (const known of [null, scripted.service.self]) {

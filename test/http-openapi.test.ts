@@ -83,7 +83,9 @@ test('errors stand at their status, marked as definite or not', async (t) => {
     for (const { error, status, isDefinite } of errorsOf(operation)) {
       const kind = kindOf(error as ErrorCode);
       const isRedirect = error === 'not_leader' && /items|session/.test(name);
-      t.is(status, isRedirect ? 307 : kind.status, `${name} ${error}`);
+      // Not 307 where a redirect would lead back to where the request came in.
+      const statuses: number[] = isRedirect ? [307, kind.status] : [kind.status];
+      t.true(statuses.includes(status), `${name} ${error}: ${status}`);
       t.is(isDefinite, isRead || !INDEFINITE.includes(error), `${name} ${error}`);
     }
   }

@@ -56,7 +56,7 @@ export class ProcessMember {
     const scheme = schemeIn(environment);
     this.authority = authorityOf(environment);
     this.url = `${scheme}//${this.id}`;
-    this.publicUrl = `${scheme}//localhost:${spec.port}`;
+    this.publicUrl = spec.environment.PUBLIC_URL ?? `${scheme}//localhost:${spec.port}`;
     this.dataDir = spec.dataDir;
     this.logFile = join(spec.dataDir, 'node.log');
   }

@@ -47,6 +47,7 @@ export const ERRORS = {
   invalid_raft_client_id: definite(400, 'Raft-Client-Id is missing or not allowed.'),
   invalid_raft_request_number: definite(400, 'Raft-Request-Number is missing or not allowed.'),
   invalid_raft_lowest_pending: definite(400, 'Raft-Lowest-Pending is not allowed.'),
+  invalid_raft_forward: definite(400, 'Raft-Forward is neither true nor false.'),
   invalid_faults: definite(400, 'The link settings are not allowed.'),
   forbidden_host: definite(403, 'The server is not to be called by this Host.'),
   forbidden_origin: definite(403, 'Pages of this Origin may not change anything here.'),

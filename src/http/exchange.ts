@@ -5,7 +5,7 @@ import type { ClientReadMode } from '../node.ts';
 import { storedBytes, type Value } from './encoded.ts';
 import { type ErrorCode, type JsonPart, Refusal, sendError } from './errors.ts';
 import { identityOf } from './identity.ts';
-import type { Elsewhere } from './leadership.ts';
+import { type Elsewhere, isToBeForwarded, namesLeader } from './leadership.ts';
 import type { Consistency } from './schemas.ts';
 import type { Reply, Service } from './service.ts';
 
@@ -43,15 +43,21 @@ type Answer = (found: Reply) => void;
 export class Exchange {
   readonly #service: Service;
   readonly #elsewhere: Elsewhere;
+  /** Who asked for the leader's answer is not sent there. */
+  readonly #unforwarded: Elsewhere;
 
+  /** `elsewhere` answers what only the leader serves and what is not forwarded. */
   constructor(service: Service, elsewhere: Elsewhere) {
     this.#service = service;
     this.#elsewhere = elsewhere;
+    this.#unforwarded = namesLeader(service);
   }
 
   write(request: FastifyRequest, reply: FastifyReply, operation: Operation, answer: Answer): void {
     const identity = operation.kind === 'register' ? null : identityOf(request.headers);
-    this.#settle(request, reply, this.#service.write(operation, identity), answer, false);
+    const forwards = isToBeForwarded(request.headers, this.#service.forwards);
+    const asked = this.#service.write(operation, identity, forwards);
+    this.#settle(request, reply, asked, answer, { isRead: false, forwards });
   }
 
   read(
@@ -61,7 +67,10 @@ export class Exchange {
     mode: ClientReadMode | 'log',
     answer: Answer,
   ): void {
-    this.#settle(request, reply, this.#service.read(Buffer.from(key), mode), answer, true);
+    const isOwn = mode === 'stale' || mode === 'follower';
+    const forwards = !isOwn && isToBeForwarded(request.headers, this.#service.forwards);
+    const asked = this.#service.read(Buffer.from(key), mode, forwards);
+    this.#settle(request, reply, asked, answer, { isRead: true, forwards });
   }
 
   #settle(
@@ -69,7 +78,7 @@ export class Exchange {
     reply: FastifyReply,
     asked: Promise<Reply>,
     answer: Answer,
-    isRead: boolean,
+    { isRead, forwards }: { isRead: boolean; forwards: boolean },
   ): void {
     asked
       .then((found) => {
@@ -81,7 +90,7 @@ export class Exchange {
             answer(found);
             break;
           case 'notLeader':
-            this.#elsewhere(request, reply);
+            (forwards ? this.#unforwarded : this.#elsewhere)(request, reply);
             break;
           case 'tooManyPending':
             sendError(reply, 'overloaded', { message: TOO_MANY_PENDING });

@@ -6,6 +6,7 @@
 import { ADDRESS_ALLOWED } from '../address.ts';
 import { type ErrorCode, kindOf, type Schema } from './errors.ts';
 import { IDENTITY_HEADERS } from './identity.ts';
+import { FORWARD_HEADER } from './leadership.ts';
 
 export const KEY_BYTES_MAX = 1024;
 export const VALUE_BYTES_MAX = 2 ** 20;
@@ -99,6 +100,7 @@ const LED: readonly ErrorCode[] = [
   'outcome_unknown',
   'overloaded',
   'storage_full',
+  'invalid_raft_forward',
 ];
 /** And of a session. */
 const IDENTIFIED: readonly ErrorCode[] = [
@@ -119,7 +121,7 @@ type RouteShape = {
   readonly bodyless?: boolean;
   /** Reads and writes bring errors with them; a registration is a write without a session. */
   readonly kind?: 'read' | 'register' | 'write';
-  /** Who else leads is told by 307 and `Location`. */
+  /** Who else leads is told by 307 and `Location`, unless these would lead back. */
   readonly redirects?: boolean;
   /** By status. */
   readonly answers: Readonly<Record<number, Schema>>;
@@ -142,7 +144,7 @@ export function routeSchema(shape: RouteShape): Record<string, unknown> {
     ...(querystring === undefined ? {} : { querystring }),
     ...(params === undefined ? {} : { params }),
     ...(body === undefined ? {} : { body: bodySchema(body, shape.bodyless === true) }),
-    ...(kind === 'write' ? { headers: IDENTITY_HEADERS } : {}),
+    ...(kind === undefined ? {} : { headers: headersOf(kind) }),
     response,
   };
 }
@@ -154,6 +156,12 @@ function codesOf({ body, kind, errors = [] }: RouteShape): readonly ErrorCode[] 
   return [...ALWAYS, ...ofBody, ...ofKind, ...ofIdentity, ...errors];
 }
 
+function headersOf(kind: NonNullable<RouteShape['kind']>): Schema {
+  if (kind !== 'write') return { type: 'object', properties: FORWARD_HEADER };
+  const { properties } = IDENTITY_HEADERS;
+  return { ...IDENTITY_HEADERS, properties: { ...Object(properties), ...FORWARD_HEADER } };
+}
+
 function bodySchema(body: Schema, isOptional: boolean): Schema {
   return isOptional ? { ...body, type: ['object', 'null'] } : body;
 }
@@ -163,11 +171,12 @@ function errorAnswers(
   isRead: boolean,
   redirects: boolean,
 ): Record<string, Schema> {
-  const byStatus = Map.groupBy(codes, (code) =>
-    code === 'not_leader' && redirects ? 307 : kindOf(code).status,
+  const answers = new Map<number, readonly ErrorCode[]>(
+    Map.groupBy(codes, (code) => kindOf(code).status),
   );
+  if (redirects && codes.has('not_leader')) answers.set(307, ['not_leader']);
   return Object.fromEntries(
-    [...byStatus].map(([status, of]) => [status, errorAnswer(of, isRead, status === 307)]),
+    [...answers].map(([status, of]) => [status, errorAnswer(of, isRead, status === 307)]),
   );
 }
 

@@ -78,10 +78,16 @@ export interface Service {
   /** Who leads, as far as this server knows; that may be itself. */
   leader(): KnownServer | null;
   leads(): boolean;
+  /** Whether requests are forwarded that do not say. */
+  readonly forwards: boolean;
 
-  /** A command: through the log. Always answers. `null` is a client without a session. */
-  write(operation: Operation, identity: RequestIdentity | null): Promise<Reply>;
-  read(key: Uint8Array, mode: ClientReadMode | 'log'): Promise<Reply>;
+  /**
+   * A command: through the log. Always answers. `null` is a client without a session. Where this
+   * server does not lead and `forwards` is set, the leader is asked, once.
+   */
+  write(operation: Operation, identity: RequestIdentity | null, forwards: boolean): Promise<Reply>;
+  /** `stale` and `follower` are read at this server in any case. */
+  read(key: Uint8Array, mode: ClientReadMode | 'log', forwards: boolean): Promise<Reply>;
 
   /** `peer` and `to` are addresses. */
   join(peer: string): Promise<AdministrationReply>;

@@ -5,6 +5,7 @@
  */
 import type { DelayQueue } from './delay-queue.ts';
 import {
+  type Delivery,
   deliveries,
   type LinkCounters,
   type LinkSettings,
@@ -18,6 +19,8 @@ import { type Connection, FRAME_BYTES_MAX } from './ws-connection.ts';
  * repeats; a peer that stops reading costs this much and no more.
  */
 export const BUFFERED_BYTES_MAX = 16 * 1024 * 1024;
+/** Beyond it nothing is sent that Raft can do without: what it sends still finds room. */
+const ONCE_BYTES_MAX = BUFFERED_BYTES_MAX / 2;
 
 export type PeerStats = {
   readonly address: string;
@@ -71,15 +74,27 @@ export class PeerLink {
   send(frame: Uint8Array<ArrayBuffer>): void {
     const nowUs = this.#nowUs();
     const bytes = frame.byteLength;
-    for (const { delayUs, corruptBit } of deliveries(this.settings, this.#state, nowUs, bytes)) {
-      if (!this.#hasRoom(bytes)) {
-        this.#messagesDropped++;
-        continue;
-      }
-      const content = corruptBit < 0 ? frame : withBitFlipped(frame, corruptBit);
-      if (delayUs === 0) this.#pass(content);
-      else this.#delay(nowUs + delayUs, content);
+    for (const delivery of deliveries(this.settings, this.#state, nowUs, bytes)) {
+      if (this.#hasRoom(bytes, BUFFERED_BYTES_MAX)) this.#deliver(delivery, nowUs, frame);
+      else this.#messagesDropped++;
     }
+  }
+
+  /**
+   * For what would be done twice if it came twice: no copy of it is made, as TCP makes none.
+   * `false` if there is no room for it; then nothing of it leaves. What the link model loses has
+   * left.
+   */
+  sendOnce(frame: Uint8Array<ArrayBuffer>): boolean {
+    const bytes = frame.byteLength;
+    if (this.#connection === null || !this.#hasRoom(bytes, ONCE_BYTES_MAX)) {
+      this.#messagesDropped++;
+      return false;
+    }
+    const nowUs = this.#nowUs();
+    const [first] = deliveries(this.settings, this.#state, nowUs, bytes);
+    if (first !== undefined) this.#deliver(first, nowUs, frame);
+    return true;
   }
 
   /** A message for which there is no connection. */
@@ -98,6 +113,12 @@ export class PeerLink {
       reconnects: Math.max(0, this.#connections - 1),
       faults: { ...this.#state.counters },
     };
+  }
+
+  #deliver({ delayUs, corruptBit }: Delivery, nowUs: number, frame: Uint8Array<ArrayBuffer>): void {
+    const content = corruptBit < 0 ? frame : withBitFlipped(frame, corruptBit);
+    if (delayUs === 0) this.#pass(content);
+    else this.#delay(nowUs + delayUs, content);
   }
 
   #delay(atUs: number, content: Uint8Array): void {
@@ -119,10 +140,10 @@ export class PeerLink {
   }
 
   /** Where nothing waits any one message passes, or one above the bound never could. */
-  #hasRoom(bytes: number): boolean {
+  #hasRoom(bytes: number, bytesMax: number): boolean {
     const waiting = this.#bufferedBytes();
     if (bytes > FRAME_BYTES_MAX) return false;
-    return waiting === 0 || waiting + bytes <= BUFFERED_BYTES_MAX;
+    return waiting === 0 || waiting + bytes <= bytesMax;
   }
 
   #bufferedBytes(): number {

@@ -1,7 +1,8 @@
 /**
  * Raft's messages between servers over WebSockets. Each server dials those it sends to, so there is
  * one connection for each direction: the end that dialled sends, the other receives. What cannot be
- * sent now is dropped, as Raft repeats it.
+ * sent now is dropped, as Raft repeats it. Requests of clients that are handed on to the leader go
+ * beside them.
  */
 import type { IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
@@ -13,6 +14,7 @@ import { FLAWS } from '../raft/validation.ts';
 import type { Certificates } from './certificates.ts';
 import { type Checksum, decode, encode, isIntact } from './codec.ts';
 import { DelayQueue } from './delay-queue.ts';
+import { isForwardFrame } from './forward-frame.ts';
 import type { Credentials, Hello, PeerIdentity, Purpose, Refusal } from './handshake.ts';
 import { createLink, type LinkSettings } from './link.ts';
 import type { Transport } from './transport.ts';
@@ -67,6 +69,10 @@ export type WsPeersOptions = {
   /** A member has refused this server; called at each attempt. */
   onRefused(by: string, code: string, reason: string): void;
   receive(message: Message): void;
+  /** A frame of forward-frame.ts from the server at an address; `false` if it is none. */
+  takeForwarded(from: string, frame: Uint8Array): boolean;
+  /** A connection with the server at an address has ended, whoever dialled it. */
+  onLost(address: string): void;
   nowUs(): number;
   readonly checksum: Checksum;
   readonly seed: number;
@@ -190,6 +196,17 @@ export class WsPeers implements Transport {
     link.send(encode(message, ++outbound.sequence, this.#options.checksum));
   }
 
+  /**
+   * Sends a frame of forward-frame.ts; `false` if surely nothing of it has left. After `true` it
+   * may have arrived or not.
+   */
+  forward(address: string, frame: Uint8Array<ArrayBuffer>): boolean {
+    const outbound = this.#closed ? undefined : this.#outbound.get(address);
+    if (outbound === undefined) return false;
+    outbound.usedAtUs = this.#options.nowUs();
+    return outbound.link.sendOnce(frame);
+  }
+
   /** Who answers at an address; rejects with a PeerError. */
   identify(address: string, timeoutMs: number): Promise<PeerIdentity> {
     return new Promise((resolve, reject) => {
@@ -263,13 +280,16 @@ export class WsPeers implements Transport {
 
   #receiveFrom(identity: PeerIdentity, websocket: WebSocket, socket: Socket): void {
     const { id, name } = identity;
-    const take = (frame: Uint8Array): void => this.#take(name, frame);
+    const take = (frame: Uint8Array): void => this.#take(identity, frame);
     const connection = new Connection(websocket, socket, take, (reason) => {
       if (this.#inbound.get(name)?.connection === connection) this.#inbound.delete(name);
       this.#options.log.debug({ peer: id, reason }, 'a peer sends no longer');
+      this.#options.onLost(id);
     });
     // A peer has one way to this server; an older one is from a life before.
-    this.#inbound.get(name)?.connection.close();
+    const older = this.#inbound.get(name);
+    older?.connection.close();
+    if (older !== undefined) this.#options.onLost(id);
     this.#inbound.delete(name);
     this.#inbound.set(name, { identity, connection, flaws: 0 });
     this.#options.log.debug({ peer: id, name }, 'a peer sends');
@@ -306,15 +326,25 @@ export class WsPeers implements Transport {
     );
   }
 
-  #take(from: string, frame: Uint8Array): void {
+  #take({ id, name }: PeerIdentity, frame: Uint8Array): void {
     if (this.#closed) return;
     const { checksum } = this.#options;
+    if (isForwardFrame(frame)) {
+      // A stranger may claim a member's address, and would be taken for who was asked.
+      if (!this.#members.has(name)) this.flawed(name, 'sender');
+      else if (!this.#options.takeForwarded(id, frame)) this.#malformed(name, frame);
+      return;
+    }
     const decoded = decode(frame, checksum);
-    if (decoded === null) {
-      if (isIntact(frame, checksum)) this.flawed(from, 'form');
-      else this.damaged++;
-    } else if (decoded.message.from !== from) this.flawed(from, 'sender');
+    if (decoded === null) this.#malformed(name, frame);
+    else if (decoded.message.from !== name) this.flawed(name, 'sender');
     else this.#options.receive(decoded.message);
+  }
+
+  /** What chance did to a frame is told from what its sender did. */
+  #malformed(from: NodeId, frame: Uint8Array): void {
+    if (isIntact(frame, this.#options.checksum)) this.flawed(from, 'form');
+    else this.damaged++;
   }
 
   /**
@@ -339,6 +369,7 @@ export class WsPeers implements Transport {
     if (inbound.flaws <= FLAWS_MAX) return;
     this.#inbound.delete(from);
     inbound.connection.close();
+    this.#options.onLost(peer);
   }
 
   // ---- Whom it sends to -------------------------------------------------------------------------
@@ -361,7 +392,10 @@ export class WsPeers implements Transport {
         this.#once.forget(address);
         log.info({ peer: address, name: identity.name }, 'connected to a peer');
       },
-      lost: (reason) => log.info({ peer: address, reason }, 'lost a peer'),
+      lost: (reason) => {
+        log.info({ peer: address, reason }, 'lost a peer');
+        this.#options.onLost(address);
+      },
       failed: (failure) => this.#dialFailed(address, failure),
     });
     const usedAtUs = this.#options.nowUs();

@@ -89,7 +89,7 @@ export const SERVER_ROWS: readonly Row[] = [
       const hosts = [
         [new URL(url).host, leader.url],
         [new URL(url).host.toUpperCase(), leader.url],
-        ['node2:8000', inner],
+        ['node9:8000', inner],
         ['elsewhere.example', inner],
         [new URL(leader.url).host, inner],
       ] as const;

@@ -222,6 +222,7 @@ type Parts = {
 
 class MemberService implements Service {
   readonly self: KnownServer;
+  readonly forwards = false;
   readonly faults: FaultsDesk | null;
   readonly #servers: readonly KnownServer[];
   readonly #parts: Parts;

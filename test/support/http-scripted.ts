@@ -1,15 +1,23 @@
 /** A service that says what a test has it say, behind the real HTTP interface on a real socket. */
 import { createHttp } from '../../src/http/http.ts';
-import type { AdministrationReply, Reply, Service } from '../../src/http/service.ts';
+import type { AdministrationReply, KnownServer, Reply, Service } from '../../src/http/service.ts';
 
 export class ScriptedService implements Service {
-  readonly self = { id: 'node1:8000', publicUrl: 'http://localhost:8001' };
+  self: KnownServer = { id: 'node1:8000', publicUrl: 'http://localhost:8001' };
   readonly faults = null;
+  readonly forwards = false;
   known: ReturnType<Service['leader']> = { id: 'node2:8000', publicUrl: null };
   reply: Reply | Error = { status: 'ok', value: null, index: 0, term: 0 };
   administration: AdministrationReply = { kind: 'done', voters: [] };
   /** Requests that came through to it. */
   asked = 0;
+  /** Whether the latest of them was to be forwarded. */
+  forwarded = false;
+
+  /** Where people reach it from now on. */
+  name(publicUrl: string | null): void {
+    this.self = { ...this.self, publicUrl };
+  }
 
   leader(): ReturnType<Service['leader']> {
     return this.known;
@@ -19,14 +27,15 @@ export class ScriptedService implements Service {
     return this.known?.id === this.self.id;
   }
 
-  async write(): Promise<Reply> {
+  async write(_operation: unknown, _who: unknown, forwards: boolean): Promise<Reply> {
     this.asked++;
+    this.forwarded = forwards;
     if (this.reply instanceof Error) throw this.reply;
     return this.reply;
   }
 
-  read(): Promise<Reply> {
-    return this.write();
+  read(key: unknown, mode: unknown, forwards: boolean): Promise<Reply> {
+    return this.write(key, mode, forwards);
   }
 
   async join(): Promise<AdministrationReply> {

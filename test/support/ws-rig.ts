@@ -160,6 +160,8 @@ export class PeerServer {
       judge: (_peer, decided) => decided(null),
       onRefused: (by, code, reason) => this.refusals.push({ by, code, reason }),
       receive: (message) => this.received.push(message),
+      takeForwarded: () => false,
+      onLost: () => {},
       nowUs,
       checksum: crc32,
       seed: SEED,
