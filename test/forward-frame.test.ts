@@ -328,11 +328,17 @@ test('frames pass beside messages, what is none is counted, and an end is told',
   await until('connected', () => here.isConnectedTo(there));
   const damaged = ASKED.slice();
   damaged[ASKED.length - 1] = 0;
-  for (const each of [damaged, ASKED]) t.true(here.peers.forward(there.id, each));
+  // Of no mode that there is, behind a checksum that holds.
+  const forged = ASKED.slice();
+  forged[14] = 9;
+  for (const each of [damaged, sealed(forged), ASKED]) {
+    t.true(here.peers.forward(there.id, each));
+  }
   here.send(there, 7);
   await until('arrived', () => there.terms.includes(7));
   t.deepEqual(taken, [[here.id, { kind: 'request', id: 1, request: READ }]]);
   t.is(there.peers.damaged, 1);
+  t.is(there.peers.flaws.get('form'), 1);
   await here.stop();
   await until('told', () => lost.includes(here.id));
   t.false(here.peers.forward(there.id, ASKED));
