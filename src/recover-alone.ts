@@ -2,14 +2,17 @@
  * `--recover-alone`: a majority's disks are lost, and one server that is left makes of what it
  * holds a cluster of its own. Raft allows no such thing: nobody can know any more what the others
  * had acknowledged, or whether they are really gone. So a person decides it, of a server that is
- * stopped. Nothing is changed while another member answers, and the new cluster has another id, so
+ * stopped. Nothing is changed while another member is there, and the new cluster has another id, so
  * that whoever turns up later is kept out.
  */
 import { randomBytes } from 'node:crypto';
 import { existsSync } from 'node:fs';
+import { connect } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { crc32 } from 'node:zlib';
+import { parseAddress } from './address.ts';
+import { checkBatch } from './command.ts';
 import type { Config, ConfigRequest } from './config.ts';
 import { MEMBER, readMember } from './member.ts';
 import {
@@ -28,8 +31,6 @@ import type { Entry, Log, PersistChange, RaftState } from './raft/types.ts';
 import { DATABASE, SqliteStorage } from './storage/sqlite.ts';
 import { DirectoryUnusable } from './storage/sqlite-file.ts';
 import { applyChange, type Done, type Stored } from './storage/storage.ts';
-import { Dial, type DialOutcome } from './transport/ws-dial.ts';
-import { Lookups } from './transport/ws-lookup.ts';
 import { mistake, UserError } from './user-error.ts';
 
 type Request = Extract<ConfigRequest, { kind: 'recoverAlone' }>;
@@ -43,7 +44,7 @@ type Holding = {
   readonly state: RaftState;
 };
 
-/** So long the others have to answer: a server that is being started needs a second or two. */
+/** So long the others are looked for: a server that is being started needs a second or two. */
 const LISTEN_MS = 4000;
 const AGAIN_MS = 250;
 const SUFFIX_BYTES = 4;
@@ -53,7 +54,7 @@ const SUFFIX = /-recovered-[0-9a-f]+$/;
 /**
  * Resolves once the data directory belongs to the new cluster, and tells what it does in lines. It
  * may be killed at any time and run again. Throws a UserError for what its user can mend, and an
- * Error where another member answers.
+ * Error where another member is there.
  */
 export async function recoverAlone(request: Request, tell: Tell): Promise<void> {
   const { config } = request;
@@ -85,7 +86,9 @@ async function openStorage({ dataDir }: Config, tell: Tell): Promise<SqliteStora
   const onFull = (full: boolean): void => {
     if (full) tell('the disk is full, and nothing is changed until there is room');
   };
-  return SqliteStorage.open({ folder: dataDir, checksum: crc32, onFull }).catch((error: Error) => {
+  // A log that no server can execute is not worth a cluster.
+  const options = { folder: dataDir, checksum: crc32, checkCommand: checkBatch, onFull };
+  return SqliteStorage.open(options).catch((error: Error) => {
     throw error instanceof DirectoryUnusable ? new UserError(error.message) : error;
   });
 }
@@ -151,12 +154,12 @@ async function recover(
   }
   tellWhatIsHeld(record, state.persistent.log, stored, tell);
   const others = othersOf(holding, config);
-  tell(`asks the others for ${LISTEN_MS / 1000} s: ${others.join(', ')}`);
-  const heard = await whoAnswers(others, record, config, tell);
-  if (heard.length > 0) {
+  tell(`looks for the others for ${LISTEN_MS / 1000} s: ${others.join(', ')}`);
+  const there = await whoIsThere(others, tell);
+  if (there.length > 0) {
     throw new Error(
-      `nothing was changed, as others are there: ${heard.join('; ')}; where a majority of the ` +
-        'members can still be started, start them instead; else stop these, and see ' +
+      `nothing was changed, as something listens at ${there.join(', ')}; where a majority of the ` +
+        'members can still be started, start them instead; else stop what listens, and see ' +
         'docs/recovery.md for which server to recover',
     );
   }
@@ -199,46 +202,45 @@ function aloneChange(log: Log, term: number, name: string): PersistChange {
 
 // ---- The others ---------------------------------------------------------------------------------
 
-/** A sentence for each that answers, whatever it says. */
-async function whoAnswers(
-  addresses: readonly string[],
-  record: MemberRecord,
-  { certificates, clusterToken, publicUrl }: Config,
-  tell: Tell,
-): Promise<string[]> {
-  const { clusterId, configuration, id, incarnation, name } = record;
-  const firstMembers = configuration.voters;
-  const options = {
-    self: { id, name, incarnation, publicUrl, waiting: false, firstMembers },
-    credentials: { clusterId, token: clusterToken },
-    purpose: 'visit',
-    lookups: new Lookups(),
-    certificates,
-    judge: (_peer: unknown, decided: (refusal: null) => void) => decided(null),
-  } as const;
+/**
+ * Those where anything listens: a server that stands still, or has other certificates or another
+ * token, answers no handshake, and is there.
+ */
+async function whoIsThere(addresses: readonly string[], tell: Tell): Promise<string[]> {
   const endMs = performance.now() + LISTEN_MS;
   const found = await Promise.all(
     addresses.map(async (address) => {
       for (;;) {
-        const leftMs = endMs - performance.now();
-        const timeoutMs = Math.max(AGAIN_MS, leftMs);
-        const outcome = await new Promise<DialOutcome>((resolve) => {
-          new Dial(address, { ...options, timeoutMs }, resolve);
-        });
-        if (outcome.kind === 'welcome') {
-          outcome.websocket.terminate();
-          return `${address} answers`;
-        }
-        if (outcome.by !== 'network') return `${address} ${outcome.reason}`;
+        const leftMs = Math.max(AGAIN_MS, endMs - performance.now());
+        const why = await whyUnreached(address, leftMs);
+        if (why === null) return address;
         if (performance.now() + AGAIN_MS >= endMs) {
-          tell(`  ${address} ${outcome.reason}`);
+          tell(`  ${address} ${why}`);
           return null;
         }
         await delay(AGAIN_MS);
       }
     }),
   );
-  return found.filter((sentence) => sentence !== null);
+  return found.filter((address) => address !== null);
+}
+
+/** `null` where something listens. */
+function whyUnreached(address: string, timeoutMs: number): Promise<string | null> {
+  const place = parseAddress(address);
+  if (place === null) return Promise.resolve('is no address');
+  return new Promise((resolve) => {
+    const socket = connect(place);
+    const end = (why: string | null): void => {
+      socket.destroy();
+      resolve(why);
+    };
+    socket.once('connect', () => end(null));
+    socket.once('error', ({ code, message }: NodeJS.ErrnoException) => {
+      end(`cannot be reached (${code ?? message})`);
+    });
+    socket.setTimeout(timeoutMs, () => end(`cannot be reached within ${LISTEN_MS / 1000} s`));
+  });
 }
 
 // ---- What is told -------------------------------------------------------------------------------
