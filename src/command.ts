@@ -277,7 +277,10 @@ export function isBatch(batch: Uint8Array): boolean {
 
 /** Throws RangeError for a batch that cannot be executed. */
 export function checkBatch(batch: Uint8Array): void {
-  if (!isBatch(batch)) throw new RangeError('it is not made of whole records of known kinds');
+  if (isBatch(batch)) return;
+  const operations = new OperationReader(batch);
+  while (operations.next());
+  throw new RangeError('a client id is no whole number from 0 on');
 }
 
 /** Walks the results of a batch, as OperationReader does its operations. */

@@ -326,6 +326,10 @@ test('frames pass beside messages, what is none is counted, and an end is told',
   t.false(here.peers.forward(there.id, ASKED));
   here.peers.follow([there.id]);
   await until('connected', () => here.isConnectedTo(there));
+  t.true(here.peers.forward(there.id, ASKED));
+  await until('refused', () => there.peers.flaws.get('sender') === 1);
+  t.deepEqual(taken, [], 'of a stranger');
+  there.peers.follow([here.id]);
   const damaged = ASKED.slice();
   damaged[ASKED.length - 1] = 0;
   // Of no mode that there is, behind a checksum that holds.

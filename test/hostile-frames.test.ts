@@ -111,8 +111,8 @@ test('whatever the frame, no server stops, and none changes its term, vote or lo
   const leader = states.findIndex(({ role }) => role === 'leader');
   const stranger: PeerIdentity = {
     id: '127.0.0.1:1',
-    name: '127.0.0.1:1',
-    incarnation: 1,
+    name: '127.0.0.1:1#2',
+    incarnation: 2,
     publicUrl: null,
     waiting: true,
     firstMembers: [],

@@ -1,7 +1,9 @@
 /**
- * How long newcomers should take to catch up, from nothing but the model: a snapshot goes chunk by
- * chunk, the next one when the last has been received, and then what was written since.
+ * How long newcomers should take to catch up, from nothing but the model: a snapshot goes in chunks,
+ * of which one more may be under way with each that has been received, and then what was written
+ * since.
  */
+import { CHUNKS_MAX } from '../../src/raft/progress.ts';
 import {
   BEFORE_MS,
   type Cell,
@@ -31,9 +33,14 @@ export function expectedCatchUpMs({ change, megabytesPerSecond, stateMb }: Cell)
   const bytesPerMs = (megabytesPerSecond * BYTES_PER_MB - taken) / MS_PER_S;
   const roundTripMs = 2 * LINK.delayMs;
   const sendingMs = CHUNK_BYTES / bytesPerMs;
-  // Chunks for others go while one waits for its answer, as long as the line has room.
-  const perChunkMs = Math.max(newcomers * sendingMs, sendingMs + roundTripMs);
-  const chunks = Math.ceil((stateMb * BYTES_PER_MB) / CHUNK_BYTES);
+  // A window goes out in one round trip, or as long as the line needs for those of all newcomers.
+  let chunksMs = 0;
+  let left = Math.ceil((stateMb * BYTES_PER_MB) / CHUNK_BYTES);
+  for (let window = 1; left > 0; window = Math.min(CHUNKS_MAX, 2 * window)) {
+    const sent = Math.min(window, left);
+    chunksMs += Math.max(newcomers * sent * sendingMs, sendingMs + roundTripMs);
+    left -= sent;
+  }
   const since = (WRITES_PER_SECOND * VALUE_BYTES * BEFORE_MS) / MS_PER_S;
-  return chunks * perChunkMs + (newcomers * since) / bytesPerMs + 2 * roundTripMs;
+  return chunksMs + (newcomers * since) / bytesPerMs + 2 * roundTripMs;
 }

@@ -8,7 +8,7 @@ export type Answered = {
 
 // A client for load takes longer to be loaded than a server to answer. So does this module where it
 // is imported: all that it exports is loaded then.
-const { request } = process.getBuiltinModule('node:http');
+const http = process.getBuiltinModule('node:http');
 
 const LIMIT_MS = 2000;
 
@@ -42,6 +42,7 @@ function answerOf(
   return new Promise((resolve, reject) => {
     const headers = { 'content-type': 'application/json' };
     const how = body === null ? {} : { method: 'POST', headers };
+    const { request } = url.startsWith('https:') ? process.getBuiltinModule('node:https') : http;
     request(url, { ...how, signal }, resolve)
       .on('error', reject)
       .end(body ?? '');

@@ -184,7 +184,8 @@ function addHooks(app: FastifyInstance, metrics: Metrics, callers: Callers): voi
   });
   app.addHook('onRequest', (request, reply, done) => {
     const { raw } = request;
-    const refusal = callers.refusalOf(raw);
+    const isPage = raw.headers.origin !== undefined;
+    const refusal = isPage || request.is404 ? callers.refusalOf(raw) : null;
     if (request.is404) metrics.withoutRoute();
     if (raw.headers.host === undefined && raw.httpVersion === '1.1') {
       done(new Refusal('bad_request', 'Expected a Host header, got none.'));
@@ -196,6 +197,12 @@ function addHooks(app: FastifyInstance, metrics: Metrics, callers: Callers): voi
       concealType(request);
       done();
     }
+  });
+  // What no page has sent is told first what is wrong with it: nothing comes of that.
+  app.addHook('preHandler', (request, _reply, done) => {
+    const refusal = callers.refusalOf(request.raw);
+    if (refusal === null) done();
+    else done(refusal);
   });
 }
 

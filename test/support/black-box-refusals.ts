@@ -104,6 +104,25 @@ export const REFUSAL_ROWS: readonly Row[] = [
     },
   ],
   [
+    'a page of another origin writes nothing, nor by a name that leads to loopback',
+    async (t, cluster) => {
+      const { leader } = await cluster.roles();
+      const json = { key: newKey(), value: 1 };
+      const byPage = { json, headers: { origin: 'https://evil.example' } };
+      const refused = { error: 'forbidden_origin', definite: true };
+      answers(t, await leader.call('POST', '/kv/put', byPage), 403, refused);
+      // Elsewhere than on loopback any name will do.
+      const byName = await leader.call('GET', '/health', { headers: { host: 'evil.example' } });
+      if (byName.status !== 200) answers(t, byName, 403, { error: 'forbidden_host' });
+      const call = await createCaller(leader.url);
+      t.is((await call('GET', `/kv/get?key=${json.key}`)).status, 404);
+      const wrong = { json, headers: { 'raft-forward': 'perhaps' } };
+      answers(t, await leader.call('POST', '/kv/put', wrong), 400, {
+        error: 'invalid_raft_forward',
+      });
+    },
+  ],
+  [
     'a DELETE needs no body, whatever its Content-Type',
     async (t, cluster) => {
       const { leader } = await cluster.roles();

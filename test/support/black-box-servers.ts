@@ -89,8 +89,8 @@ export const SERVER_ROWS: readonly Row[] = [
       const hosts = [
         [new URL(url).host, leader.url],
         [new URL(url).host.toUpperCase(), leader.url],
-        ['node9:8000', inner],
-        ['elsewhere.example', inner],
+        ['localhost:9', inner],
+        ['a.localhost', inner],
         [new URL(leader.url).host, inner],
       ] as const;
       for (const [method, path, json] of writes) {

@@ -43,6 +43,8 @@ function temporary(t: ExecutionContext): string {
 
 /** No error of these can be brought about from outside by sure means, or in so little time. */
 const NOT_SEEN = ['internal_error', 'not_executed', 'storage_full'];
+/** On loopback alone. */
+const HOST_REFUSED = 'forbidden_host';
 
 export const START_ROWS: readonly StartRow[] = [
   [
@@ -149,7 +151,7 @@ export const START_ROWS: readonly StartRow[] = [
       );
       t.deepEqual(unanswered, []);
       const unseen = Object.keys(ERRORS).filter((error) => !seen.errors.has(error));
-      t.deepEqual(unseen.sort(), NOT_SEEN);
+      t.deepEqual(unseen.filter((error) => error !== HOST_REFUSED).sort(), NOT_SEEN);
     },
   ],
 ];
