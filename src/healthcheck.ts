@@ -5,7 +5,9 @@
 const TIMEOUT_MS = 2500;
 
 const { HOST = '127.0.0.1', PORT = '8000', TLS_CERT = '' } = process.env;
-const { get } = TLS_CERT === '' ? await import('node:http') : await import('node:https');
+// To import it would load all that it exports, a client for load among it.
+const { get } =
+  TLS_CERT === '' ? process.getBuiltinModule('node:http') : process.getBuiltinModule('node:https');
 // What listens on all addresses is asked at the nearest.
 const host = HOST === '0.0.0.0' ? '127.0.0.1' : HOST === '::' ? '::1' : HOST;
 

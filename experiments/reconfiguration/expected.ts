@@ -1,7 +1,7 @@
 /**
- * How long newcomers should take to catch up, from nothing but the model: a snapshot goes in chunks,
- * of which one more may be under way with each that has been received, and then what was written
- * since.
+ * How long newcomers should take to catch up, from nothing but the model: a snapshot goes in
+ * chunks, of which one more may be under way with each that has been received, and then what was
+ * written since.
  */
 import { CHUNKS_MAX } from '../../src/raft/progress.ts';
 import {

@@ -19,7 +19,7 @@ import { Connections } from './connections.ts';
 import { type ErrorCode, Refusal, sendError } from './errors.ts';
 import { addKeywords, compileWhenUsed } from './keywords.ts';
 import { Metrics } from './metrics.ts';
-import { addOpenapiRoute, describeRoutes } from './openapi.ts';
+import { addOpenapiRoute } from './openapi.ts';
 import { Paths } from './paths.ts';
 import { addClusterRoutes } from './routes-cluster.ts';
 import { addFaultsRoutes } from './routes-faults.ts';
@@ -50,6 +50,8 @@ export type HttpOptions = {
   readonly certificates?: Certificates | null;
   /** Where further metrics may be found. */
   readonly registry?: Registry;
+  /** Called before the routes are made. */
+  readonly prepare?: (app: FastifyInstance) => void;
   /** What is owed to clients is counted here. */
   readonly answers?: Room;
   /** How long a client may take nothing of what it is owed. */
@@ -77,7 +79,7 @@ export function createHttp(service: Service, options: HttpOptions): FastifyInsta
   takeTurns(app, connections);
   addHooks(app, metrics, new Callers(service.self, options.access));
   acceptBodies(app, connections);
-  describeRoutes(app);
+  options.prepare?.(app);
   app.register((routes, _options, done) => {
     addKvRoutes(routes, service);
     addItemRoutes(routes, service);
