@@ -101,6 +101,7 @@ export type Judgement =
 export function judgePeer(own: MemberRecord, known: KnownMembers, peer: PeerIdentity): Judgement {
   const { id, name, incarnation, firstMembers } = peer;
   const before = known[name];
+  if (id === own.id) return refused(WRONG_NAME, `${id} is this server's own address`);
   if (name !== id) {
     if (name === memberName(id, incarnation)) {
       return { kind: before === undefined ? 'new' : 'accepted' };

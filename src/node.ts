@@ -353,6 +353,7 @@ export class Node {
     }
     // Whatever became of it, the next one may come.
     if (input.kind === 'snapshotReceived') this.#snapshots.goOn();
+    if (state.volatile.receiving === null) this.#snapshots.giveUpReceiving();
     if (roleBefore === 'leader' && state.role.kind !== 'leader') this.#forgetPending();
   }
 

@@ -235,6 +235,19 @@ export class Snapshots {
     this.#receiveNext();
   }
 
+  /**
+   * The core awaits none any more: what has come is let go, but for one that is being completed.
+   */
+  giveUpReceiving(): void {
+    const receiving = this.#receiving;
+    if (receiving !== null && !receiving.chunks.some(({ done }) => done)) {
+      receiving.writer.cancel();
+      this.#receiving = null;
+      this.#writing = false;
+    }
+    this.#next = [];
+  }
+
   /** Puts the state machine into the state of the snapshot received, before `goOn`. */
   install(): void {
     if (this.#reported === null) throw new Error('no snapshot was received');

@@ -110,22 +110,25 @@ export function onChunkSent(transfer: SnapshotTransfer, chunkBytes: number, nowU
 
 /**
  * The follower has the bytes up to `offset`, as it answers to what was sent at `sentUs`. The window
- * grows with each chunk that arrives, until answers are `slow` or a chunk was lost.
+ * grows with each chunk that arrives, until answers are `slow` or a chunk was lost. A question is
+ * sent at once, and a chunk when it has been read: one that is not there `graceUs` later was lost.
  */
 export function onReceiving(
   transfer: SnapshotTransfer,
   offset: number,
   sentUs: number,
   slow: boolean,
+  graceUs: number,
 ): void {
   if (offset > transfer.acknowledged) {
     transfer.acknowledged = offset;
     transfer.next = Math.max(transfer.next, offset);
     const wanted = slow ? transfer.window - 1 : transfer.window + 1;
-    transfer.window = Math.max(1, Math.min(wanted, transfer.windowMax));
+    transfer.windowMax = Math.min(CHUNKS_MAX, transfer.windowMax + 1 / CHUNKS_MAX);
+    transfer.window = Math.max(1, Math.min(wanted, Math.floor(transfer.windowMax)));
   }
   // It had been sent all chunks by then: what it lacks was lost, or it began again.
-  if (sentUs <= transfer.sentUs || offset >= transfer.next) return;
+  if (sentUs <= transfer.sentUs + graceUs || offset >= transfer.next) return;
   transfer.acknowledged = offset;
   transfer.next = offset;
   transfer.window = Math.max(1, Math.floor(transfer.window / 2));

@@ -5,7 +5,7 @@
 import { type Context, saveCompaction, send } from './context.ts';
 import * as log from './log.ts';
 import { maySendChunk, onChunkSent, onEntriesGone, onReceiving } from './progress.ts';
-import { minimumElectionTimeoutUs } from './roles.ts';
+import { heartbeatUs, minimumElectionTimeoutUs } from './roles.ts';
 import type {
   Index,
   InstallSnapshot,
@@ -186,7 +186,8 @@ export function handleReceiving(
   }
   // Chunks must not stand before heartbeats for as long as a follower waits for one.
   const slow = 2 * progress.roundTripUs > minimumElectionTimeoutUs(context.state);
-  onReceiving(snapshot, message.offset, message.sentUs, slow);
+  const graceUs = heartbeatUs(context.state) / 2;
+  onReceiving(snapshot, message.offset, message.sentUs, slow, graceUs);
   sendChunks(context, leader, progress);
 }
 

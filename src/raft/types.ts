@@ -411,7 +411,7 @@ export type SnapshotTransfer = {
   acknowledged: number;
   /** The next chunk begins here; what lies between is under way. */
   next: number;
-  /** Most chunks that may be under way now, and the most that it may grow to. */
+  /** Most chunks that may be under way now, and the most that it may grow to (a fraction, too). */
   window: number;
   windowMax: number;
   /** When the latest chunk was sent. */

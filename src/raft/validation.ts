@@ -45,14 +45,17 @@ export type Flaw = (typeof FLAWS)[number];
 
 /**
  * How far ahead a term may be. A server that is alone and has no PreVote needs a month of elections
- * at 150 ms to get there; without a bound one message would use up all numbers there are.
+ * at 150 ms to get there; without a bound one message would use up all numbers there are. A server
+ * that knows of no term yet, as one that joins, takes any that a cluster may have come to.
  */
 export const TERMS_AHEAD_MAX = 2 ** 24;
+export const FIRST_TERM_MAX = 2 ** 40;
 /** Indexes, terms and times: sums and differences of them are exact (2^53). */
 const NUMBER_MAX = 2 ** 52;
 const ENTRIES_MAX = 2 ** 16;
-const MEMBERS_MAX = 1000;
-const NAME_LENGTH_MAX = 255;
+const MEMBERS_MAX = 100;
+/** What a handshake and a frame can carry. */
+const NAME = /^[!-~]{1,255}$/;
 /** `sentUs` of an answer to no message in particular. */
 const NEVER = -1;
 
@@ -60,7 +63,9 @@ const NEVER = -1;
 export function flawOf(state: RaftState, nowUs: number, message: Message): Flaw | null {
   const { currentTerm } = state.persistent;
   if (!isNumber(message.term) || !numbersOf(message).every(isNumber)) return 'number';
-  if (message.term > currentTerm + TERMS_AHEAD_MAX) return 'term';
+  const termMax = currentTerm === 0 ? FIRST_TERM_MAX : currentTerm + TERMS_AHEAD_MAX;
+  if (message.term > termMax) return 'term';
+  if (message.from === state.id) return 'contradiction';
   switch (message.kind) {
     case 'PreVote':
       return flawOfLast(message.lastLogIndex, message.lastLogTerm, message.term);
@@ -78,6 +83,8 @@ export function flawOf(state: RaftState, nowUs: number, message: Message): Flaw 
       // §6.4.1: an answer from the future would be a lease without end.
       if (message.sentUs > nowUs || message.readRound > state.role.readRound) return 'answer';
       return flawOfAnswer(state, message);
+    case 'TimeoutNow':
+      return isSecondLeader(state, message) ? 'contradiction' : null;
     default:
       return null;
   }
@@ -158,9 +165,9 @@ function flawOfEntries(message: AppendEntries): Flaw | null {
 
 /** Leader Completeness (§3.6): what is committed here is in the log of every later leader. */
 function flawOfAppend(state: RaftState, message: AppendEntries): Flaw | null {
-  const { persistent, role, volatile } = state;
+  const { persistent, volatile } = state;
   if (message.term < persistent.currentTerm) return null;
-  if (role.kind === 'leader' && message.term === persistent.currentTerm) return 'contradiction';
+  if (isSecondLeader(state, message)) return 'contradiction';
   const { prevLogIndex, prevLogTerm } = message;
   const isCommitted = prevLogIndex <= volatile.commitIndex;
   if (isCommitted && contradicts(state, prevLogIndex, prevLogTerm)) return 'contradiction';
@@ -171,6 +178,12 @@ function flawOfAppend(state: RaftState, message: AppendEntries): Flaw | null {
   return null;
 }
 
+/** Election Safety (§3.4): a term has one leader, and this server knows another one of it. */
+function isSecondLeader({ persistent, volatile }: RaftState, { from, term }: Message): boolean {
+  if (term !== persistent.currentTerm || volatile.leaderId === null) return false;
+  return volatile.leaderId !== from;
+}
+
 /** The committed entry at `index` is of another term, where the log still tells. */
 function contradicts({ persistent: { log } }: RaftState, index: number, term: number): boolean {
   return index >= log.baseIndex && termAt(log, index) !== term;
@@ -179,13 +192,13 @@ function contradicts({ persistent: { log } }: RaftState, index: number, term: nu
 // ---- InstallSnapshot ----------------------------------------------------------------------------
 
 function flawOfSnapshot(state: RaftState, message: InstallSnapshot): Flaw | null {
-  const { persistent, role, volatile } = state;
+  const { persistent, volatile } = state;
   const { configuration, index, term } = message.snapshot;
   if (index === 0 || configuration.index > index) return 'number';
   if (term === 0 || term > message.term) return 'term';
   if (!isConfiguration(configuration.configuration)) return 'configuration';
   if (message.term < persistent.currentTerm) return null;
-  if (role.kind === 'leader' && message.term === persistent.currentTerm) return 'contradiction';
+  if (isSecondLeader(state, message)) return 'contradiction';
   const isCommitted = index <= volatile.commitIndex;
   return isCommitted && contradicts(state, index, term) ? 'contradiction' : null;
 }
@@ -195,8 +208,8 @@ function isConfiguration({ learners, outgoing, voters }: Configuration): boolean
 }
 
 function areNames(names: readonly NodeId[]): boolean {
-  const isName = (name: NodeId): boolean => name.length > 0 && name.length <= NAME_LENGTH_MAX;
-  return names.length <= MEMBERS_MAX && names.every(isName) && new Set(names).size === names.length;
+  if (names.length > MEMBERS_MAX || new Set(names).size < names.length) return false;
+  return names.every((name) => NAME.test(name));
 }
 
 // ---- Answers to a leader ------------------------------------------------------------------------

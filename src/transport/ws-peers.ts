@@ -284,12 +284,12 @@ export class WsPeers implements Transport {
     const connection = new Connection(websocket, socket, take, (reason) => {
       if (this.#inbound.get(name)?.connection === connection) this.#inbound.delete(name);
       this.#options.log.debug({ peer: id, reason }, 'a peer sends no longer');
-      this.#options.onLost(id);
+      this.#lost(name);
     });
     // A peer has one way to this server; an older one is from a life before.
     const older = this.#inbound.get(name);
     older?.connection.close();
-    if (older !== undefined) this.#options.onLost(id);
+    if (older !== undefined) this.#lost(name);
     this.#inbound.delete(name);
     this.#inbound.set(name, { identity, connection, flaws: 0 });
     this.#options.log.debug({ peer: id, name }, 'a peer sends');
@@ -331,8 +331,8 @@ export class WsPeers implements Transport {
     const { checksum } = this.#options;
     if (isForwardFrame(frame)) {
       // A stranger may claim a member's address, and would be taken for who was asked.
-      if (!this.#members.has(name)) this.flawed(name, 'sender');
-      else if (!this.#options.takeForwarded(id, frame)) this.#malformed(name, frame);
+      if (!this.#members.has(name)) return;
+      if (!this.#options.takeForwarded(id, frame)) this.#malformed(name, frame);
       return;
     }
     const decoded = decode(frame, checksum);
@@ -369,7 +369,12 @@ export class WsPeers implements Transport {
     if (inbound.flaws <= FLAWS_MAX) return;
     this.#inbound.delete(from);
     inbound.connection.close();
-    this.#options.onLost(peer);
+    this.#lost(from);
+  }
+
+  /** Nobody waits for an answer of a stranger, whatever address it claims. */
+  #lost(name: NodeId): void {
+    if (this.#members.has(name)) this.#options.onLost(addressOf(name));
   }
 
   // ---- Whom it sends to -------------------------------------------------------------------------

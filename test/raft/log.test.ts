@@ -315,7 +315,7 @@ test('the window of chunks grows with each that arrives, up to its bound', (t) =
   const transfer = transferAt(0);
   const sent = [sendAll(transfer, 0)];
   for (let chunk = 1; chunk <= 12; chunk++) {
-    onReceiving(transfer, chunk * 10, chunk - 1, false);
+    onReceiving(transfer, chunk * 10, chunk - 1, false, 0);
     sent.push(sendAll(transfer, chunk));
   }
   t.deepEqual(sent, [1, 2, 2, 2, 2, 2, 2, 2, 1, 1, 1, 1, 1]);
@@ -332,7 +332,7 @@ test('answers that are slow make the window smaller, down to one chunk', (t) => 
     [40, true],
     [50, true],
   ] as const) {
-    onReceiving(transfer, offset, 0, slow);
+    onReceiving(transfer, offset, 0, slow, 0);
   }
   t.is(transfer.window, 1);
 });
@@ -340,28 +340,40 @@ test('answers that are slow make the window smaller, down to one chunk', (t) => 
 test('a chunk is lost only if an answer to what was sent after all chunks lacks it', (t) => {
   const transfer = transferAt(0);
   sendAll(transfer, 0);
-  for (const offset of [10, 20, 30]) onReceiving(transfer, offset, 0, false);
+  for (const offset of [10, 20, 30]) onReceiving(transfer, offset, 0, false, 0);
   sendAll(transfer, 5);
   t.like(transfer, { acknowledged: 30, next: 70, window: 4 });
-  onReceiving(transfer, 30, 5, false);
+  onReceiving(transfer, 30, 5, false, 0);
   t.is(transfer.next, 70, 'an answer to the last chunk itself: the others are on their way');
-  onReceiving(transfer, 40, 6, false);
+  onReceiving(transfer, 40, 6, false, 0);
   t.like(transfer, { acknowledged: 40, next: 40, window: 2, windowMax: 2 });
+  // It recovers by an eighth of a chunk with each that arrives.
+  for (let offset = 50; offset <= 120; offset += 10) onReceiving(transfer, offset, 6, false, 0);
+  t.like(transfer, { window: 3, windowMax: 3 });
+});
+
+test('a question may overtake a chunk that is still being read', (t) => {
+  const transfer = transferAt(0);
+  sendAll(transfer, 0);
+  onReceiving(transfer, 0, 100, false, 100);
+  t.is(transfer.next, 10);
+  onReceiving(transfer, 0, 101, false, 100);
+  t.is(transfer.next, 0);
 });
 
 test('a follower that has lost what it had is sent all of it again', (t) => {
   const transfer = transferAt(0);
   sendAll(transfer, 0);
-  onReceiving(transfer, 10, 0, false);
+  onReceiving(transfer, 10, 0, false, 0);
   sendAll(transfer, 1);
-  onReceiving(transfer, 0, 2, false);
+  onReceiving(transfer, 0, 2, false, 0);
   t.like(transfer, { acknowledged: 0, next: 0 });
 });
 
 test('a chunk that comes late is not taken for news', (t) => {
   const transfer = transferAt(0);
   sendAll(transfer, 0);
-  onReceiving(transfer, 20, 0, false);
-  onReceiving(transfer, 10, 0, false);
+  onReceiving(transfer, 20, 0, false, 0);
+  onReceiving(transfer, 10, 0, false, 0);
   t.like(transfer, { acknowledged: 20, next: 20 });
 });

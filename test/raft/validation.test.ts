@@ -13,7 +13,7 @@ import type {
   Message,
   RaftState,
 } from '../../src/raft/types.ts';
-import { type Flaw, flawOf, TERMS_AHEAD_MAX } from '../../src/raft/validation.ts';
+import { FIRST_TERM_MAX, type Flaw, flawOf, TERMS_AHEAD_MAX } from '../../src/raft/validation.ts';
 import { append, entriesOf, persistAll, server, settledLeader, simple } from './fixture.ts';
 
 /** In term 3, with 1/1 2/1 3/3 committed and 4/3 5/3 behind it. */
@@ -102,6 +102,22 @@ test('a term may be ahead, but not by more than elections can have brought it', 
   check({ ...vote, term: 3 + TERMS_AHEAD_MAX }, null);
   check({ ...vote, term: 4 + TERMS_AHEAD_MAX }, 'term');
   check({ ...APPEND, term: 4 + TERMS_AHEAD_MAX }, 'term');
+  // Who joins a cluster knows of no term, and must be let in, however old the cluster is.
+  const joining = finds(t, server());
+  joining({ ...vote, term: FIRST_TERM_MAX }, null);
+  joining({ ...vote, term: FIRST_TERM_MAX + 1 }, 'term');
+});
+
+// §3.4, Election Safety
+test('a term has one leader, and a server is no peer of its own', (t) => {
+  const check = finds(t, follower());
+  check({ ...APPEND, from: 'n3' }, 'contradiction');
+  check({ ...APPEND, from: 'n3', term: 4 }, null);
+  check({ ...APPEND, from: 'n3', term: 2, entries: [], prevLogTerm: 2 }, null, 'an old leader');
+  check({ ...INSTALL, from: 'n3' }, 'contradiction');
+  check({ kind: 'TimeoutNow', ...HEAD }, null);
+  check({ kind: 'TimeoutNow', ...HEAD, from: 'n3' }, 'contradiction');
+  check({ ...VOTE, lastLogIndex: 5, lastLogTerm: 2, from: 'n1' }, 'contradiction');
 });
 
 // §3.4: a candidate's term is later than all before; §3.6.1: its log is told by its last entry
