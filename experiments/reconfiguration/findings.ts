@@ -1,7 +1,9 @@
 /** What the study says of changes of membership. */
+
 import type { Findings, Pairs } from '../../lab/report/content.ts';
 import { count } from '../../lab/report/samples.ts';
 import { milliseconds } from '../../lab/report/table.ts';
+import { CHUNKS_MAX } from '../../src/raft/progress.ts';
 import { figuresOf } from './figures.ts';
 import {
   type Compared,
@@ -31,9 +33,10 @@ import { effectTable, timeTable } from './tables.ts';
 const SHOWS = [
   'Who leaves costs a commit of one entry; the time of every other change is that of sending the ' +
     'state to who comes, as a learner that no majority needs (§4.2.1).',
-  'A snapshot goes chunk by chunk, and the next one when the last has been received: over a fast ' +
-    'line it is not the line that takes the time, but the way there and back for every chunk.',
-  'What writes notice is their turn on the leader’s line: behind a chunk it comes a few ' +
+  'A snapshot goes in chunks, of which several are under way as long as their answers come soon: ' +
+    'over a fast line as over a slow one the bytes take most of the time. A small state over a ' +
+    'fast line takes longer than expected: beside it the commits of the change itself count.',
+  'What writes notice is their turn on the leader’s line: behind chunks it comes some ' +
     'milliseconds later, behind the entries that were written since the snapshot some tens.',
   'A leader that is removed leads until that has committed, and then has a server that is up to ' +
     'date begin an election at once (§4.2.2, §3.10): the gap is an election without its timeout. ' +
@@ -108,7 +111,7 @@ function headlineOf(results: readonly Result[], compared: readonly Compared[]): 
   if (compared.length > 0) {
     lines.push(
       `**${within} of ${compared.length}** times to catch up lie within ${TOLERANCE * 100} % of ` +
-        'what the line and one round trip for each chunk make of them.',
+        'what the line and one round trip for each window of chunks make of them.',
     );
   }
   for (const change of ['add', 'replace-two', 'remove-leader'] as const) {
@@ -134,7 +137,7 @@ function setupOf(results: readonly Result[]): Pairs {
     ['changes of one', 'at once when who comes has caught up (§4.1)'],
     ['others', 'through a joint configuration, when all who come have caught up (§4.3)'],
     ['state', 'values of 16 KiB, which all servers have in a snapshot; nothing of the log is kept'],
-    ['chunks', `of ${CHUNK_BYTES / 1024} KiB, one at a time for each who gets them`],
+    ['chunks', `of ${CHUNK_BYTES / 1024} KiB, up to ${CHUNKS_MAX} under way to each who gets them`],
     ['links', `${LINK.delayMs} ms ± ${LINK.jitterMs} ms one way, uniform, in order`],
     ['line of a server', `${rates} MB/s, for all that it sends`],
     ['disks', `${DISK_MS.join(' to ')} ms a write, uniform`],

@@ -46,7 +46,7 @@ export function timeTable(results: readonly Result[], compared: readonly Compare
     }),
     note:
       'From the request until the last configuration is committed: medians over trials, with ' +
-      'intervals by order statistics. Expected: chunk by chunk, each for its turn on the line ' +
+      'intervals by order statistics. Expected: windows of chunks, each for its turn on the line ' +
       'and the way there and back, and then what was written in the second before; within is at ' +
       `most ${TOLERANCE * 100} % off. The line alone: what the bytes of the state would take.`,
   };

@@ -5,7 +5,7 @@
 import { type Context, saveCompaction, send } from './context.ts';
 import * as log from './log.ts';
 import { maySendChunk, onChunkSent, onEntriesGone, onReceiving } from './progress.ts';
-import { heartbeatUs, minimumElectionTimeoutUs } from './roles.ts';
+import { heartbeatUs } from './roles.ts';
 import type {
   Index,
   InstallSnapshot,
@@ -184,9 +184,9 @@ export function handleReceiving(
     beginSnapshot(context, leader, progress);
     return;
   }
-  // Chunks must not stand before heartbeats for as long as a follower waits for one.
-  const slow = 2 * progress.roundTripUs > minimumElectionTimeoutUs(context.state);
+  // What stands behind chunks, heartbeats and entries for others among it, waits for them.
   const graceUs = heartbeatUs(context.state) / 2;
+  const slow = progress.roundTripUs > graceUs;
   onReceiving(snapshot, message.offset, message.sentUs, slow, graceUs);
   sendChunks(context, leader, progress);
 }
