@@ -33,12 +33,16 @@ type Connection = {
 /** Of one request. */
 type Share = { owedBytes: number; bodyBytes: number };
 
+/** Kept at what they are of: a map of so many that live so shortly costs the collector more. */
+const CONNECTION = Symbol('connection');
+const SHARE = Symbol('share');
+type Known = Socket & { [CONNECTION]?: Connection };
+type Request = IncomingMessage & { [SHARE]?: Share };
+
 export class Connections {
   readonly #answers: Room;
   readonly #bodies: Room;
   readonly #stalledMs: number;
-  readonly #bySocket = new WeakMap<Socket, Connection>();
-  readonly #shares = new WeakMap<IncomingMessage, Share>();
   readonly #owing = new Set<Connection>();
   #looking: NodeJS.Timeout | null = null;
 
@@ -50,12 +54,12 @@ export class Connections {
   }
 
   /** Calls `begin` when it is this request's turn; never if the connection ends before. */
-  enter(request: IncomingMessage, response: ServerResponse, begin: () => void): void {
+  enter(request: Request, response: ServerResponse, begin: () => void): void {
     const connection = this.#connectionOf(request.socket);
     const start = (): void => {
       connection.underWay++;
       const share = { owedBytes: 0, bodyBytes: 0 };
-      this.#shares.set(request, share);
+      request[SHARE] = share;
       response.once('close', () => this.#answered(connection, share));
       begin();
     };
@@ -69,9 +73,9 @@ export class Connections {
   }
 
   /** The answer is there, `bytes` long. */
-  owes(request: IncomingMessage, bytes: number): void {
+  owes(request: Request, bytes: number): void {
     const connection = this.#connectionOf(request.socket);
-    const share = this.#shares.get(request);
+    const share = request[SHARE];
     if (share === undefined || connection.isClosed) return;
     const isLong = bytes >= LONG_ANSWER_BYTES;
     connection.underWayMax = isLong ? 1 : Math.min(UNDER_WAY_MAX, connection.underWayMax + 1);
@@ -83,9 +87,9 @@ export class Connections {
   }
 
   /** More of the body has come; false if there is no room for it. */
-  holds(request: IncomingMessage, bytes: number): boolean {
+  holds(request: Request, bytes: number): boolean {
     const connection = this.#connectionOf(request.socket);
-    const share = this.#shares.get(request);
+    const share = request[SHARE];
     if (share === undefined || connection.isClosed || !this.#bodies.has(bytes)) return false;
     connection.bodyBytes += bytes;
     share.bodyBytes += bytes;
@@ -94,16 +98,16 @@ export class Connections {
   }
 
   /** What its next request waits for is this server and not its client. */
-  isHeldBack(socket: Socket): boolean {
-    return this.#bySocket.get(socket)?.isHeldBack === true;
+  isHeldBack(socket: Known): boolean {
+    return socket[CONNECTION]?.isHeldBack === true;
   }
 
   close(): void {
     if (this.#looking !== null) clearInterval(this.#looking);
   }
 
-  #connectionOf(socket: Socket): Connection {
-    const known = this.#bySocket.get(socket);
+  #connectionOf(socket: Known): Connection {
+    const known = socket[CONNECTION];
     if (known !== undefined) return known;
     const connection: Connection = {
       socket,
@@ -116,7 +120,7 @@ export class Connections {
       isTimed: false,
       isClosed: false,
     };
-    this.#bySocket.set(socket, connection);
+    socket[CONNECTION] = connection;
     // Node goes on reading once its own buffer has drained.
     socket.on('resume', () => {
       if (connection.isHeldBack) socket.pause();
