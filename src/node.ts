@@ -81,7 +81,7 @@ export type Host = {
   /** The single tap for traces, metrics and checks; called after every step. */
   readonly observe?: (input: Input, effects: readonly Effect[], state: RaftState) => void;
   /** A message, or the snapshot that came in some, was dropped: no correct server sends it. */
-  readonly onFlaw: (from: NodeId, flaw: Flaw) => void;
+  readonly onFlaw?: (from: NodeId, flaw: Flaw) => void;
   /** The node has stopped for good: its disk failed it, or it broke an invariant. */
   readonly onFailure: (error: Error) => void;
 };
@@ -157,7 +157,7 @@ export class Node {
       },
       refused: (snapshot) => {
         const { receiving } = this.state.volatile;
-        if (receiving !== null) host.onFlaw(receiving.from, 'snapshot');
+        if (receiving !== null) host.onFlaw?.(receiving.from, 'snapshot');
         this.#enqueue({ kind: 'snapshotRefused', nowUs: this.#nowUs(), snapshot });
       },
       failed: (error) => this.#fail(error),
@@ -208,7 +208,7 @@ export class Node {
     const nowUs = this.#nowUs();
     const flaw = flawOf(this.#state, nowUs, message) ?? flawOfCommands(message);
     if (flaw === null) this.#enqueue({ kind: 'message', nowUs, message });
-    else this.#host.onFlaw(message.from, flaw);
+    else this.#host.onFlaw?.(message.from, flaw);
   }
 
   /**

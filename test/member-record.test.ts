@@ -127,3 +127,8 @@ test('names made up by strangers are forgotten again, those of first members nev
   t.is(known['n2:80'], 22);
   t.is(known['x:1#999'], 999);
 });
+
+test('nobody else has the own address, whatever the incarnation', (t) => {
+  t.regex(reasonOf(judgePeer(N1, {}, peer('n1:80', 12))), /^wrong_name: .*own address/);
+  t.regex(reasonOf(judgePeer(N1, {}, peer('n1:80', 12, 'n1:80#12'))), /^wrong_name: /);
+});

@@ -65,7 +65,6 @@ export function flawOf(state: RaftState, nowUs: number, message: Message): Flaw 
   if (!isNumber(message.term) || !numbersOf(message).every(isNumber)) return 'number';
   const termMax = currentTerm === 0 ? FIRST_TERM_MAX : currentTerm + TERMS_AHEAD_MAX;
   if (message.term > termMax) return 'term';
-  if (message.from === state.id) return 'contradiction';
   switch (message.kind) {
     case 'PreVote':
       return flawOfLast(message.lastLogIndex, message.lastLogTerm, message.term);
