@@ -342,12 +342,12 @@ test('a restart ends a crash and a resume a pause, and nothing else', async (t) 
   const nemesis = nemesisOf(cluster);
   nemesis.start([
     { atMs: 0, fault: { kind: 'partition', groups: [['n2']] } },
-    { atMs: 10, fault: { kind: 'pause', node: 'n2' } },
-    { atMs: 20, fault: { kind: 'restart', node: 'n2' } },
-    { atMs: 30, fault: { kind: 'resume', node: 'n2' } },
-    { atMs: 40, fault: { kind: 'heal' } },
-    { atMs: 50, fault: { kind: 'heal' } },
-    { atMs: 60, fault: { kind: 'crash', node: 'n1' } },
+    { atMs: 100, fault: { kind: 'pause', node: 'n2' } },
+    { atMs: 200, fault: { kind: 'restart', node: 'n2' } },
+    { atMs: 300, fault: { kind: 'resume', node: 'n2' } },
+    { atMs: 400, fault: { kind: 'heal' } },
+    { atMs: 500, fault: { kind: 'heal' } },
+    { atMs: 600, fault: { kind: 'crash', node: 'n1' } },
   ]);
   const done = await cluster.until(11);
   t.deepEqual(done.slice(4, 6), ['pause n2', 'resume n2']);
@@ -387,7 +387,7 @@ const OPERATIONS: readonly Fault[] = [
 test('operations are asked for, on whoever plays the part, and have no end', async (t) => {
   const cluster = new FakeCluster();
   const nemesis = nemesisOf(cluster);
-  nemesis.start(OPERATIONS.map((fault, i) => ({ atMs: i * 10, forMs: 1, fault })));
+  nemesis.start(OPERATIONS.map((fault, i) => ({ atMs: i * 100, forMs: 1, fault })));
   t.deepEqual(await cluster.until(OPERATIONS.length), [
     'join n4',
     'join n4 at once',
