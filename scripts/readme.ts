@@ -20,7 +20,7 @@ export type Block = {
   readonly passedOver: string | null;
 };
 
-const LIMIT_S = 120;
+const LIMIT_S = 240;
 const WRITES_RESULTS =
   /^npm run (experiment|bench|quorum|torture)(?! -- (merge|compare)\b)(?!.*--(list|help|out)\b)/;
 
