@@ -7,8 +7,9 @@ WORKDIR /app
 # The headers of the image's own Node are there: nothing is fetched for the compiler either.
 ENV npm_config_build_from_source=sqlite3 npm_config_nodedir=/usr/local
 COPY package.json package-lock.json ./
-# The optional dependency is a second Node; the image is one. Of sqlite3 only the addon is used.
-RUN npm ci --omit=dev --omit=optional --no-audit --no-fund \
+# A second Node among the packages is not needed; the image is one. Of sqlite3 only the addon is used.
+RUN npm ci --omit=dev --no-audit --no-fund \
+ && rm -rf node_modules/node-linux-* node_modules/.bin/node \
  && cd node_modules/sqlite3 \
  && mv build/Release/node_sqlite3.node . \
  && rm -rf build deps src \
@@ -35,10 +36,11 @@ FROM base AS node
 # A container's loopback interface is its own: there it would be reached by nobody.
 ENV HOST=0.0.0.0 PORT=8000 DATA_DIR=/data NODE_COMPILE_CACHE=/app/compile-cache
 # A new volume takes over owner and mode from here.
-RUN mkdir --mode=700 /data compile-cache && chown node:node /data compile-cache
+RUN mkdir --mode=700 /data && mkdir compile-cache node_modules/.cache \
+ && chown node:node /data compile-cache node_modules/.cache
 VOLUME /data
 USER node
-# What a start compiles is compiled once, here; the cache is the user's who made it.
+# What a start makes of the sources is made once, here; what is kept is the user's who made it.
 RUN node src/main.ts --help >/dev/null
 EXPOSE 8000
 STOPSIGNAL SIGTERM

@@ -1,6 +1,7 @@
 /** A server as a process of this machine: started, killed, paused and stopped like any other. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { mkdirSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { UserError } from '../../src/user-error.ts';
@@ -191,6 +192,8 @@ export class ProcessMember {
   #environment(): Record<string, string> {
     const { dataDir, peers, join: waits, environment } = this.#spec;
     return {
+      // Told from outside, Node keeps also what it makes of the first file that it reads.
+      NODE_COMPILE_CACHE: process.env.NODE_COMPILE_CACHE ?? join(tmpdir(), 'node-compile-cache'),
       ...environment,
       NODE_ID: this.id,
       HOST: LOOPBACK,

@@ -17,7 +17,7 @@ import { acceptBodies, BODY_BYTES_MAX, concealType } from './body.ts';
 import { type Access, Callers } from './callers.ts';
 import { Connections } from './connections.ts';
 import { type ErrorCode, Refusal, sendError } from './errors.ts';
-import { addKeywords, compileWhenUsed } from './keywords.ts';
+import { addKeywords, SchemaCompiler } from './keywords.ts';
 import { Metrics } from './metrics.ts';
 import { addOpenapiRoute } from './openapi.ts';
 import { Paths } from './paths.ts';
@@ -70,7 +70,8 @@ export function createHttp(service: Service, options: HttpOptions): FastifyInsta
   const { log, registry = new Registry(), answers = createAnswerRoom() } = options;
   const bodies = new Room(BODIES_BYTES_MAX);
   const connections = new Connections(answers, bodies, options.stalledMs ?? STALLED_MS);
-  const app: FastifyInstance = fastify(frameworkOptions(options, connections));
+  const schemas = new SchemaCompiler();
+  const app: FastifyInstance = fastify(frameworkOptions(options, connections, schemas));
   app.server.on('checkExpectation', refuseExpectation);
   app.setErrorHandler<FastifyError>((error, request, reply) => {
     answerError(error, request, reply, log);
@@ -78,6 +79,7 @@ export function createHttp(service: Service, options: HttpOptions): FastifyInsta
   const metrics = new Metrics(service, registry);
   takeTurns(app, connections);
   addHooks(app, metrics, new Callers(service.self, options.access));
+  compileAhead(app, schemas);
   acceptBodies(app, connections);
   options.prepare?.(app);
   app.register((routes, _options, done) => {
@@ -96,6 +98,7 @@ export function createHttp(service: Service, options: HttpOptions): FastifyInsta
 function frameworkOptions(
   options: HttpOptions,
   connections: Connections,
+  schemas: SchemaCompiler,
 ): FastifyHttpOptions<Server> {
   const { receiveTimeoutMs = RECEIVE_TIMEOUT_MS } = options;
   return {
@@ -125,7 +128,7 @@ function frameworkOptions(
       },
       onCreate: (validator) => {
         addKeywords(validator);
-        compileWhenUsed(validator);
+        schemas.compileWhenUsed(validator);
       },
     },
     schemaErrorFormatter: refusalOf,
@@ -165,6 +168,17 @@ function takeTurns(app: FastifyInstance, connections: Connections): void {
   });
   app.addHook('onClose', (_app, done) => {
     connections.close();
+    done();
+  });
+}
+
+function compileAhead(app: FastifyInstance, schemas: SchemaCompiler): void {
+  app.addHook('onListen', (done) => {
+    schemas.compileAhead();
+    done();
+  });
+  app.addHook('onClose', (_app, done) => {
+    schemas.stop();
     done();
   });
 }

@@ -14,26 +14,57 @@ type Keyword = Exclude<Parameters<Validator['addKeyword']>[0], string>;
 /** No UTF-16 unit takes more bytes in UTF-8. */
 const UNIT_BYTES_MAX = 3;
 
+const BETWEEN_SCHEMAS_MS = 100;
+
 type Range = { readonly minimum: number; readonly maximum: number };
 
 export function addKeywords(validator: Validator): void {
   for (const keyword of KEYWORDS) validator.addKeyword({ ...keyword, errors: false });
 }
 
-/** A schema is compiled with the first request that it is for, rather than all at the start. */
-export function compileWhenUsed(validator: Validator): void {
-  const compile = validator.compile.bind(validator);
-  const compileLater = (schema: Parameters<typeof compile>[0]): Validate => {
-    let compiled: Validate | null = null;
-    const validate: Validate = (value) => {
-      compiled ??= compile(schema) as Validate;
-      const isValid = compiled(value);
-      validate.errors = compiled.errors;
-      return isValid;
+/**
+ * To compile all schemas would be a third of a start. So each is compiled with the first request
+ * that it is for, or before, once the server listens: one in a turn, and not one turn after another.
+ */
+export class SchemaCompiler {
+  /** By the schema's text: many routes have the same. */
+  readonly #compiled = new Map<string, Validate>();
+  readonly #waiting: (() => void)[] = [];
+  #timer: NodeJS.Timeout | null = null;
+
+  compileWhenUsed(validator: Validator): void {
+    const compile = validator.compile.bind(validator);
+    const compileLater = (schema: Parameters<typeof compile>[0]): Validate => {
+      const text = JSON.stringify(schema);
+      const compileNow = (): Validate => {
+        const compiled = this.#compiled.get(text) ?? (compile(schema) as Validate);
+        this.#compiled.set(text, compiled);
+        return compiled;
+      };
+      this.#waiting.push(compileNow);
+      let compiled: Validate | null = null;
+      const validate: Validate = (value) => {
+        compiled ??= compileNow();
+        const isValid = compiled(value);
+        validate.errors = compiled.errors;
+        return isValid;
+      };
+      return validate;
     };
-    return validate;
-  };
-  Object.assign(validator, { compile: compileLater });
+    Object.assign(validator, { compile: compileLater });
+  }
+
+  /** In the order of the routes. */
+  compileAhead(): void {
+    this.#timer = setInterval(() => {
+      this.#waiting.shift()?.();
+      if (this.#waiting.length === 0) this.stop();
+    }, BETWEEN_SCHEMAS_MS).unref();
+  }
+
+  stop(): void {
+    if (this.#timer !== null) clearInterval(this.#timer);
+  }
 }
 
 const KEYWORDS: readonly Keyword[] = [
