@@ -3,7 +3,7 @@
  * a few at a time, and is read from no further meanwhile; who reads nothing at all is left in the
  * end. HTTP itself sets no such bound (RFC 9112, 9.3.2).
  */
-import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Room } from '../room.ts';
 
@@ -43,7 +43,7 @@ export class Connections {
   readonly #answers: Room;
   readonly #bodies: Room;
   readonly #stalledMs: number;
-  readonly #owing = new Set<Connection>();
+  readonly #open = new Set<Connection>();
   #looking: NodeJS.Timeout | null = null;
 
   /** `answers` has what is owed to all; nobody may take nothing for longer than `stalledMs`. */
@@ -54,20 +54,17 @@ export class Connections {
   }
 
   /** Calls `begin` when it is this request's turn; never if the connection ends before. */
-  enter(request: Request, response: ServerResponse, begin: () => void): void {
+  enter(request: Request, begin: () => void): void {
     const connection = this.#connectionOf(request.socket);
-    const start = (): void => {
-      connection.underWay++;
-      const share = { owedBytes: 0, bodyBytes: 0 };
-      request[SHARE] = share;
-      response.once('close', () => this.#answered(connection, share));
-      begin();
-    };
     if (connection.waiting.length === 0 && mayBegin(connection)) {
-      start();
+      start(request, connection);
+      begin();
       return;
     }
-    connection.waiting.push(start);
+    connection.waiting.push(() => {
+      start(request, connection);
+      begin();
+    });
     connection.isHeldBack = true;
     connection.socket.pause();
   }
@@ -82,8 +79,6 @@ export class Connections {
     connection.owedBytes += bytes;
     share.owedBytes += bytes;
     this.#answers.take(bytes);
-    this.#owing.add(connection);
-    this.#looking ??= setInterval(() => this.#look(), LOOK_EVERY_MS).unref();
   }
 
   /** More of the body has come; false if there is no room for it. */
@@ -121,6 +116,8 @@ export class Connections {
       isClosed: false,
     };
     socket[CONNECTION] = connection;
+    this.#open.add(connection);
+    this.#looking ??= setInterval(() => this.#look(), LOOK_EVERY_MS).unref();
     // Node goes on reading once its own buffer has drained.
     socket.on('resume', () => {
       if (connection.isHeldBack) socket.pause();
@@ -129,8 +126,12 @@ export class Connections {
     return connection;
   }
 
-  #answered(connection: Connection, { owedBytes, bodyBytes }: Share): void {
-    if (connection.isClosed) return;
+  /** The answer has been handed to the system. If that never comes to pass, the connection ends. */
+  leave(request: Request): void {
+    const connection = this.#connectionOf(request.socket);
+    const share = request[SHARE];
+    if (share === undefined || connection.isClosed) return;
+    const { owedBytes, bodyBytes } = share;
     connection.underWay--;
     connection.owedBytes -= owedBytes;
     connection.bodyBytes -= bodyBytes;
@@ -145,7 +146,6 @@ export class Connections {
   }
 
   #paid(connection: Connection): void {
-    this.#owing.delete(connection);
     // Where nothing is under way any more, Node has set the time that it keeps a connection alive.
     if (connection.isTimed && connection.underWay > 0) connection.socket.setTimeout(0);
     connection.isTimed = false;
@@ -155,19 +155,24 @@ export class Connections {
   #closed(connection: Connection): void {
     connection.isClosed = true;
     connection.waiting = [];
-    this.#owing.delete(connection);
+    this.#open.delete(connection);
     this.#answers.give(connection.owedBytes);
     this.#bodies.give(connection.bodyBytes);
   }
 
   /** A socket knows whether anything of a long answer is taken, and ends if nothing is. */
   #look(): void {
-    for (const connection of this.#owing) {
-      if (connection.isTimed) continue;
+    for (const connection of this.#open) {
+      if (connection.isTimed || connection.owedBytes === 0) continue;
       connection.isTimed = true;
       connection.socket.setTimeout(this.#stalledMs);
     }
   }
+}
+
+function start(request: Request, connection: Connection): void {
+  connection.underWay++;
+  request[SHARE] = { owedBytes: 0, bodyBytes: 0 };
 }
 
 function mayBegin({ underWay, underWayMax, owedBytes }: Connection): boolean {

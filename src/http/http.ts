@@ -158,12 +158,17 @@ function listenerOptions(options: HttpOptions): Pick<FastifyHttpOptions<Server>,
 
 /** Before all other hooks: what waits for its turn costs nothing else. */
 function takeTurns(app: FastifyInstance, connections: Connections): void {
-  app.addHook('onRequest', (request, reply, done) => {
-    connections.enter(request.raw, reply.raw, done);
+  app.addHook('onRequest', (request, _reply, done) => {
+    connections.enter(request.raw, done);
   });
   app.addHook('onSend', (request, _reply, payload, done) => {
-    if (typeof payload === 'string') connections.owes(request.raw, Buffer.byteLength(payload));
-    else if (Buffer.isBuffer(payload)) connections.owes(request.raw, payload.byteLength);
+    if (typeof payload === 'string' || Buffer.isBuffer(payload)) {
+      connections.owes(request.raw, Buffer.byteLength(payload));
+    }
+    done();
+  });
+  app.addHook('onResponse', (request, _reply, done) => {
+    connections.leave(request.raw);
     done();
   });
   app.addHook('onClose', (_app, done) => {

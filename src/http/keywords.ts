@@ -43,7 +43,9 @@ export class SchemaCompiler {
       };
       this.#waiting.push(compileNow);
       let compiled: Validate | null = null;
+      const names = optionalNamesOf(schema);
       const validate: Validate = (value) => {
+        if (names !== null && hasNone(value, names)) return true;
         compiled ??= compileNow();
         const isValid = compiled(value);
         validate.errors = compiled.errors;
@@ -65,6 +67,21 @@ export class SchemaCompiler {
   stop(): void {
     if (this.#timer !== null) clearInterval(this.#timer);
   }
+}
+
+/** Of a schema of headers that may all be left out, their names; of any other, `null`. */
+function optionalNamesOf(schema: object | boolean): string[] | null {
+  if (typeof schema === 'boolean') return null;
+  const { type, properties = {}, ...others } = schema as Record<string, unknown>;
+  return type === 'object' && Object.keys(others).length === 0
+    ? Object.keys(properties ?? {})
+    : null;
+}
+
+/** Most requests have none of the headers that are described, and are spared their schema. */
+function hasNone(value: unknown, names: readonly string[]): boolean {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return false;
+  return names.every((name) => (value as Record<string, unknown>)[name] === undefined);
 }
 
 const KEYWORDS: readonly Keyword[] = [

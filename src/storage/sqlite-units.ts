@@ -32,6 +32,8 @@ const CUT = 'DELETE FROM unit WHERE sequence > ?';
 const DROP = 'DELETE FROM unit WHERE sequence <= ?';
 const SET_CHECKPOINT = 'INSERT OR REPLACE INTO checkpoint (one, state, checksum) VALUES (1, ?, ?)';
 const GET_CHECKPOINT = 'SELECT state, checksum FROM checkpoint';
+/** A commit that takes longer waits for others on the disk, or for the processor. */
+const BUSY_MS = 50;
 
 /** Up to 256 of them, and no more behind the one that makes 8 MiB of them. */
 const PAGE = `
@@ -100,6 +102,7 @@ export class SqliteUnits {
   writing(changes: readonly PersistChange[], beside: Attempt | null = null): Attempt {
     let unit: Unit | null = null;
     let size = 0;
+    let isDiskBusy = false;
     return async () => {
       if (unit === null) {
         const next = { sequence: this.#last + 1, changes };
@@ -107,16 +110,17 @@ export class SqliteUnits {
         const insert = async (): Promise<void> => {
           await this.#file.run(INSERT, next.sequence, bytes);
         };
+        const beginMs = performance.now();
         if (beside === null) await insert();
         else await this.#file.transaction(() => beside().then(insert));
+        isDiskBusy = performance.now() - beginMs > BUSY_MS;
         // What is not committed yet must not be noted: it would be missed after a crash.
         this.#last = next.sequence;
         unit = next;
         size = bytes.byteLength;
       }
-      await this.#acknowledged.noteAside(unit.sequence).catch((error: unknown) => {
-        throw fileError(this.#file.path, error);
-      });
+      if (isDiskBusy) await this.#noteAside(unit.sequence);
+      else this.#note(unit.sequence);
       this.#folding.take(unit, size);
     };
   }
@@ -232,6 +236,13 @@ export class SqliteUnits {
   async #setCheckpoint(checkpoint: Checkpoint): Promise<void> {
     const state = JSON.stringify(checkpoint);
     await this.#file.run(SET_CHECKPOINT, state, this.#checksum(textEncoder.encode(state)));
+  }
+
+  /** A note takes some microseconds, unless others sync to the disk: then as long as theirs. */
+  async #noteAside(sequence: number): Promise<void> {
+    await this.#acknowledged.noteAside(sequence).catch((error: unknown) => {
+      throw fileError(this.#file.path, error);
+    });
   }
 
   #note(sequence: number): void {
