@@ -12,23 +12,27 @@ import {
   statSync,
   writeFileSync,
 } from 'node:fs';
-import { join } from 'node:path';
-import { pathToFileURL } from 'node:url';
+import { dirname, join } from 'node:path';
+import { fileURLToPath, pathToFileURL } from 'node:url';
 import type { OutputFile } from 'esbuild';
 
 /** More than one, as checkouts may share their packages. */
 const FILES_KEPT = 8;
 
 /**
- * The address of a bundle of `entry`, a file of the folder `sources`, kept in `packages` (a
- * `node_modules`), below which its addons are found. Where none can be kept, the entry's own.
+ * The address of a bundle of `entry`, and of all that lies beside and below it, kept in the
+ * `node_modules` next to its folder, below which its addons are found. Where none can be kept, the
+ * entry's own.
  */
-export async function bundleOf(entry: string, sources: string, packages: string): Promise<string> {
+export async function bundleOf(entry: URL): Promise<string> {
+  const path = fileURLToPath(entry);
+  const sources = dirname(path);
+  const packages = join(sources, '..', 'node_modules');
   const folder = join(packages, '.cache', 'raft-lab');
-  const file = join(folder, `${keyOf(sources, packages)}.mjs`);
+  const file = join(folder, `${keyOf(path, packages)}.mjs`);
   try {
     if (statSync(file, { throwIfNoEntry: false }) === undefined) {
-      const files = await bundle(join(sources, entry), file);
+      const files = await bundle(path, file);
       mkdirSync(folder, { recursive: true });
       for (const { path, contents } of files) {
         // Whole or not at all: others start at the same time.
@@ -41,13 +45,14 @@ export async function bundleOf(entry: string, sources: string, packages: string)
     return pathToFileURL(file).href;
   } catch {
     // Without the bundler, or a place to write to, a start takes longer; that is all.
-    return pathToFileURL(join(sources, entry)).href;
+    return entry.href;
   }
 }
 
 /** Of all that the bundle is made from: O(bytes of the sources), some milliseconds. */
-function keyOf(sources: string, packages: string): string {
-  const hash = createHash('sha1').update(sources);
+function keyOf(entry: string, packages: string): string {
+  const hash = createHash('sha1').update(entry);
+  const sources = dirname(entry);
   const names = readdirSync(sources, { recursive: true, encoding: 'utf8' });
   for (const name of names.filter((name) => name.endsWith('.ts')).sort()) {
     hash.update(`${name}\0`).update(readFileSync(join(sources, name)));

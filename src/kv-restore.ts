@@ -1,7 +1,7 @@
 /**
  * Reads a snapshot of the state machine back (kv-snapshot.ts has the format), from chunks that may
- * be cut anywhere. Damage is the storage's to find; here nothing is believed that a snapshot cannot
- * say.
+ * be cut anywhere. Storage and links find damage of their own; the hash at the end finds it
+ * wherever it came to be, and nothing is believed that a snapshot cannot say.
  */
 import { Answers } from './answers.ts';
 import { FIRST_REGISTERED_CLIENT, type Result, STATUSES } from './command.ts';
@@ -10,6 +10,8 @@ import {
   ANSWER_HEADER_BYTES,
   END,
   END_BYTES,
+  FIRST_HEAD,
+  HASH_BYTES,
   HEAD,
   HEAD_BYTES,
   KEY,
@@ -20,7 +22,7 @@ import {
 } from './kv-snapshot.ts';
 import { SESSION_WINDOW, type SessionBounds, type SessionContent, Sessions } from './sessions.ts';
 import type { SnapshotSink } from './snapshots.ts';
-import { ByteTable } from './table.ts';
+import { ByteTable, HASH_OF_NOTHING, hashOn } from './table.ts';
 
 const FIRST_BUFFER_BYTES = 1024;
 
@@ -35,6 +37,8 @@ export class KvRestore implements SnapshotSink {
   #executed = 0;
   #answers = 0;
   #lastAnswer: Result | null = null;
+  #hashBytes = HASH_BYTES;
+  #hash = HASH_OF_NOTHING;
   #part: 'head' | 'sessions' | 'keys' | 'over' | 'ended' | 'malformed' = 'head';
   /** What has come and is not read yet: less than a record, between calls. */
   #bytes = new Uint8Array(FIRST_BUFFER_BYTES);
@@ -54,6 +58,8 @@ export class KvRestore implements SnapshotSink {
       for (;;) {
         const size = this.#sizeAt(at);
         if (size === 0 || at + size > this.#length) break;
+        const end = at + size - (this.#isEnd(at) ? this.#hashBytes : 0);
+        this.#hash = hashOn(this.#hash, this.#bytes, at, end);
         this.#read(at, size);
         at += size;
       }
@@ -111,10 +117,14 @@ export class KvRestore implements SnapshotSink {
           KEY_HEADER_BYTES + this.#view.getUint16(at + 1, true) + this.#view.getUint32(at + 3, true)
         );
       case END:
-        return END_BYTES;
+        return END_BYTES - HASH_BYTES + this.#hashBytes;
       default:
         throw malformed('record', `a tag from ${SESSION} to ${END}`, tag);
     }
+  }
+
+  #isEnd(at: number): boolean {
+    return this.#part !== 'head' && this.#bytes[at] === END;
   }
 
   #read(at: number, size: number): void {
@@ -135,7 +145,8 @@ export class KvRestore implements SnapshotSink {
 
   #readHead(at: number): void {
     const head = String.fromCharCode(...this.#bytes.subarray(at, at + HEAD.length));
-    if (head !== HEAD) throw malformed('head', JSON.stringify(HEAD), JSON.stringify(head));
+    if (head === FIRST_HEAD) this.#hashBytes = 0;
+    else if (head !== HEAD) throw malformed('head', JSON.stringify(HEAD), JSON.stringify(head));
     this.#executed = this.#count(at + 4, 'executed');
     this.#sessions.registered = this.#count(at + 12, 'registered');
     this.#sessions.uses = this.#count(at + 20, 'uses');
@@ -214,7 +225,13 @@ export class KvRestore implements SnapshotSink {
       const what = 'sessions, answers and keys';
       throw malformed('end', `${announced.join(', ')} ${what}`, found.join(', '));
     }
+    if (this.#hashBytes > 0)
+      this.#compareHash(this.#view.getUint32(at + END_BYTES - HASH_BYTES, true));
     this.#part = 'over';
+  }
+
+  #compareHash(hash: number): void {
+    if (hash !== this.#hash) throw malformed('content', `a hash of ${hash}`, this.#hash);
   }
 
   #count(at: number, what: string): number {

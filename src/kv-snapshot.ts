@@ -5,7 +5,7 @@
  *   session   1 · client id 8 · lowest pending 4 · spare 4 · executed 8 · last use 8
  *   answer    2 · request number 4 · status 1 · has value 1 · value length 4 · index 8 · value
  *   key       3 · key length 2 · value length 4 · key · value
- *   end       4 · sessions 8 · answers 8 · keys 8
+ *   end       4 · sessions 8 · answers 8 · keys 8 · hash of all bytes before it 4
  *
  * First the head, last the end; in between sessions, each followed by its answers, then keys.
  * Numbers are little-endian, those of 8 bytes float64. The content is the same on all servers that
@@ -15,7 +15,7 @@ import type { ArenaSnapshot } from './arena.ts';
 import { copyBytes, type Result, STATUSES } from './command.ts';
 import type { SessionSnapshot, Sessions } from './sessions.ts';
 import type { SnapshotSource } from './snapshots.ts';
-import type { ByteTable } from './table.ts';
+import { type ByteTable, HASH_OF_NOTHING, hashOn } from './table.ts';
 
 /** All that a snapshot is of. */
 export type KvState = {
@@ -24,8 +24,9 @@ export type KvState = {
   readonly executed: number;
 };
 
-/** Three letters and the version. */
-export const HEAD = 'KVS\x01';
+/** Three letters and the version. The first version had no hash. */
+export const HEAD = 'KVS\x02';
+export const FIRST_HEAD = 'KVS\x01';
 export const HEAD_BYTES = 28;
 export const SESSION = 1;
 export const SESSION_BYTES = 33;
@@ -34,7 +35,8 @@ export const ANSWER_HEADER_BYTES = 19;
 export const KEY = 3;
 export const KEY_HEADER_BYTES = 7;
 export const END = 4;
-export const END_BYTES = 25;
+export const END_BYTES = 29;
+export const HASH_BYTES = 4;
 
 /** Room for the record that goes beyond the bytes asked for, unless it is a long one. */
 const OVERHANG_BYTES = 1024;
@@ -67,6 +69,11 @@ class Slice {
     copyBytes(from, start, this.#bytes, at, length);
   }
 
+  /** Of what is in it, going on from `before`. */
+  hash(before: number): number {
+    return hashOn(before, this.#bytes, 0, this.length);
+  }
+
   take(): Uint8Array<ArrayBuffer> {
     return this.#bytes.slice(0, this.length);
   }
@@ -87,6 +94,8 @@ export class KvSnapshot implements SnapshotSource {
   #answers: Iterator<[requestNumber: number, answer: Result], undefined> | null = null;
   #sessionCount = 0;
   #answerCount = 0;
+  /** Of the slices so far: whoever restores them compares it, whichever disks they went over. */
+  #hash = HASH_OF_NOTHING;
 
   constructor({ table, sessions, executed }: KvState, ended: () => void) {
     this.#executed = executed;
@@ -104,6 +113,8 @@ export class KvSnapshot implements SnapshotSource {
     const slice = new Slice(Math.min(bytes, FIRST_SLICE_BYTES_MAX) + OVERHANG_BYTES);
     do this.#write(slice);
     while (slice.length < bytes && !this.#isOver());
+    this.#hash = slice.hash(this.#hash);
+    if (this.#isOver()) slice.view.setUint32(slice.reserve(HASH_BYTES), this.#hash, true);
     return slice.take();
   }
 
@@ -192,7 +203,7 @@ export class KvSnapshot implements SnapshotSource {
   }
 
   #writeEnd(slice: Slice): void {
-    const at = slice.reserve(END_BYTES);
+    const at = slice.reserve(END_BYTES - HASH_BYTES);
     slice.view.setUint8(at, END);
     slice.view.setFloat64(at + 1, this.#sessionCount, true);
     slice.view.setFloat64(at + 9, this.#answerCount, true);

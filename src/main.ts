@@ -4,10 +4,7 @@
  * killed is back sooner.
  */
 import { enableCompileCache } from 'node:module';
-import { join } from 'node:path';
 import { bundleOf } from './bundle.ts';
 
 enableCompileCache();
-await import(
-  await bundleOf('run.ts', import.meta.dirname, join(import.meta.dirname, '..', 'node_modules'))
-);
+await import(await bundleOf(new URL('./run.ts', import.meta.url)));

@@ -204,12 +204,19 @@ function valueAt({ bytes, words }: Segment, word: number): Uint8Array {
   return bytes.slice(start, start + (words[word + VALUE_LENGTH] as number));
 }
 
+/** Of FNV-1a. */
+export const HASH_OF_NOTHING = 0x811c9dc5;
+
 /** FNV-1a with a final avalanche, so that the low bits serve as slot numbers. */
 export function hashBytes(bytes: Uint8Array, start: number, length: number): number {
-  let hash = 0x811c9dc5;
-  const end = start + length;
+  return mix(hashOn(HASH_OF_NOTHING, bytes, start, start + length), length);
+}
+
+/** FNV-1a of these bytes behind those that `before` is the hash of. */
+export function hashOn(before: number, bytes: Uint8Array, start: number, end: number): number {
+  let hash = before;
   for (let i = start; i < end; i++) hash = Math.imul(hash ^ (bytes[i] as number), 0x01000193);
-  return mix(hash, length);
+  return hash >>> 0;
 }
 
 function mix(a: number, b: number): number {

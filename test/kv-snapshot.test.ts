@@ -35,7 +35,8 @@ const REGISTER: Operation = { ...operation('get', ''), kind: 'register' };
 const HEAD_BYTES = 28;
 const SESSION_BYTES = 33;
 const ANSWER_HEADER_BYTES = 19;
-const END_BYTES = 25;
+const END_BYTES = 29;
+const HASH_BYTES = 4;
 
 function apply(kv: Kv, index: number, ...commands: Command[]): Answered[] {
   const results = new RecordWriter();
@@ -296,7 +297,7 @@ test('what stands where it cannot is refused, with what was expected and what ca
   const end = small().byteLength - END_BYTES;
   const rows: [what: string, damage: (view: DataView) => void, message: RegExp][] = [
     ['letters', (view) => view.setUint8(0, 0x6b), /head: expected "KVS/],
-    ['version', (view) => view.setUint8(3, 2), /expected "KVS\\u0001", got "KVS\\u0002"/],
+    ['version', (view) => view.setUint8(3, 3), /expected "KVS\\u0002", got "KVS\\u0003"/],
     ['executed', (view) => view.setFloat64(4, -1, true), /executed: expected a whole.* got -1/],
     ['registered', (view) => view.setFloat64(12, 0.5, true), /registered: .* got 0.5/],
     ['tag', (view) => view.setUint8(session, 9), /expected a tag from 1 to 4, got 9/],
@@ -343,10 +344,22 @@ test('what stands where it cannot is refused, with what was expected and what ca
   }
 });
 
-test('spare bytes, which once told how many slots a session had, are not looked at', (t) => {
-  const snapshot = small();
-  new DataView(snapshot.buffer).setUint32(HEAD_BYTES + 13, 16, true);
+test('a snapshot of the first version, which has no hash, is restored', (t) => {
+  const snapshot = small().slice(0, -HASH_BYTES);
+  const view = new DataView(snapshot.buffer);
+  view.setUint8(3, 1);
+  // What are spare bytes now told then how many slots a session had.
+  view.setUint32(HEAD_BYTES + 13, 16, true);
   t.is(restore(new Kv(), snapshot).digest(), restore(new Kv(), small()).digest());
+});
+
+test('whichever bit was turned on the way, nothing is restored', (t) => {
+  const whole = small();
+  for (let bit = 0; bit < whole.byteLength * 8; bit++) {
+    const damaged = whole.slice();
+    damaged[bit >> 3] = (damaged[bit >> 3] ?? 0) ^ (1 << (bit & 7));
+    t.throws(() => restore(new Kv(), damaged), { instanceOf: RangeError }, `bit ${bit}`);
+  }
 });
 
 test('what is there twice, or behind the end, is refused', (t) => {

@@ -24,7 +24,7 @@ export function addKeywords(validator: Validator): void {
 
 /**
  * To compile all schemas would be a third of a start. So each is compiled with the first request
- * that it is for, or before, once the server listens: one in a turn, and not one turn after another.
+ * that it is for, or before, once the server listens: one in a turn, and not turn after turn.
  */
 export class SchemaCompiler {
   /** By the schema's text: many routes have the same. */
