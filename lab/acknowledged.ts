@@ -1,11 +1,11 @@
-/** Which writes clients were told of as done: what the audit holds against the log. */
+/** Which writes clients were told of as done, or not done: what an audit holds against the log. */
 
 /** By client id, a byte per request number: 1 where a write was acknowledged. */
 export type Acknowledged = Map<number, Uint8Array>;
 
 const FIRST_REQUESTS = 64;
 
-/** Notes a write as done. Amortised O(1). */
+/** Notes a write of which a client was told. Amortised O(1). */
 export function acknowledge(
   acknowledged: Acknowledged,
   clientId: number,

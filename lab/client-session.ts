@@ -27,14 +27,16 @@ export class ClientSession {
   readonly client: number;
   isRegistering = false;
   hasExpired = false;
-  nextRequestNumber = 1;
+  nextRequestNumber: number;
   /** No request below is pending. */
-  lowestPending = 1;
+  lowestPending: number;
   /** By request number modulo its length, a power of two that all pending requests fit in. */
   #pending = new Array<Pending | undefined>(16).fill(undefined);
 
-  constructor(client: number, clientId: number | null) {
+  constructor(client: number, clientId: number | null, firstRequestNumber = 1) {
     this.client = client;
+    this.nextRequestNumber = firstRequestNumber;
+    this.lowestPending = firstRequestNumber;
     this.clientId = clientId;
   }
 

@@ -31,6 +31,13 @@ export type ClientSettings = {
    * long, and so on, so that a cluster that is behind is not buried under repetitions.
    */
   readonly retryMs: number;
+  /**
+   * Requests have no session and are sent once: whoever refuses one has it fail, as nothing else
+   * will become of it.
+   */
+  readonly once?: boolean;
+  /** Where the request numbers of a session begin; 1 if left out. */
+  readonly firstRequestNumber?: number;
 };
 
 /** Hints followed at once before waiting for the cluster to make up its mind. */
@@ -38,6 +45,8 @@ const MAX_REDIRECTS = 3;
 /** A request is repeated after retryMs, then after 2, 4 and from then on 8 times as long. */
 const MAX_DOUBLINGS = 3;
 const REFUSALS: ReadonlySet<Status> = new Set(['notLeader', 'notExecuted', 'outcomeUnknown']);
+/** Nothing was executed, and nothing will be. */
+const DEFINITE: ReadonlySet<Status> = new Set(['notLeader', 'notExecuted', 'overloaded']);
 const FRAME_RECORDS = 512;
 const FIRST_BUFFER_BYTES = 1024;
 const REGISTER: Operation = {
@@ -148,7 +157,7 @@ export class ClusterClient {
     for (const session of this.#allSessions) {
       for (const pending of session.pending) {
         if (nowUs >= pending.deadlineUs) this.#end(session, pending);
-        else if (nowUs >= pending.retryAtUs && session.clientId !== null) {
+        else if (nowUs >= pending.retryAtUs && this.#mayRepeat(session)) {
           // Whoever was asked is down, cut off, or knows no leader: ask the next node.
           const turns = !pending.isPutOff && !goesAnywhere(pending.read);
           if (turns && !turned) this.#turn();
@@ -163,9 +172,15 @@ export class ClusterClient {
     }
   }
 
+  /** One whose requests are sent once turns elsewhere only for its next one. */
+  #mayRepeat({ clientId }: ClientSession): boolean {
+    return clientId !== null && this.#settings.once !== true;
+  }
+
   #beginSession(client: number): void {
-    const clientId = this.#settings.registered === true ? null : this.#firstClientId + client;
-    const session = new ClientSession(client, clientId);
+    const { firstRequestNumber = 1, once, registered } = this.#settings;
+    const clientId = once === true ? 0 : registered === true ? null : this.#firstClientId + client;
+    const session = new ClientSession(client, clientId, firstRequestNumber);
     this.#sessions[client] = session;
     this.#allSessions.add(session);
     if (clientId !== null) this.#byClientId.set(clientId, session);
@@ -249,6 +264,10 @@ export class ClusterClient {
       // To a stranger, or to a repetition whose first answer came meanwhile.
       if (session === undefined || pending === undefined) continue;
       const { status, index } = result;
+      if (this.#settings.once === true && this.#isRefused(session, pending, status)) {
+        this.#follow(from, response.leaderId);
+        continue;
+      }
       // Beyond the session's window; it is sent again in its turn, and until then nothing has
       // happened.
       if (status === 'tooManyPending') continue;
@@ -282,6 +301,21 @@ export class ClusterClient {
     this.#enqueue(session, pending);
   }
 
+  /** Whether the one attempt has failed; then it is over. */
+  #isRefused(session: ClientSession, pending: Pending, status: Status): boolean {
+    if (!REFUSALS.has(status) && !DEFINITE.has(status)) return false;
+    const surely = pending.operation.kind === 'get' || DEFINITE.has(status);
+    this.#finish(session, pending, surely ? { kind: 'fail' } : { kind: 'unknown' });
+    return true;
+  }
+
+  /** Where the next request goes after a refusal. */
+  #follow(from: NodeId, leaderId: NodeId | null): void {
+    if (from !== this.#target) return;
+    if (leaderId !== null && this.#sockets.has(leaderId)) this.#target = leaderId;
+    else this.#turn();
+  }
+
   /** The leader has too much to do, and another would not lead: it is asked again, later. */
   #putOff(pending: Pending): void {
     pending.isPutOff = true;
@@ -307,6 +341,8 @@ export class ClusterClient {
    */
   #end(session: ClientSession, pending: Pending): void {
     const surely = pending.operation.kind === 'get' || !pending.wasSent;
+    // Who asks once turns to another server when one has been silent.
+    if (this.#settings.once === true) this.#turn();
     this.#finish(session, pending, surely ? { kind: 'fail' } : { kind: 'unknown' });
   }
 

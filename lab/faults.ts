@@ -4,9 +4,13 @@
  * moment on.
  */
 import type { LinkSettings } from '../src/transport/link.ts';
+import type { Place } from './places.ts';
 
-/** A node or a spare by name, or whoever plays a part at that moment. */
-export type Target = string | 'leader' | 'follower';
+/**
+ * A node or a spare by name, or whoever plays a part at that moment; `there` is who came to the
+ * place that the action waits for.
+ */
+export type Target = string | 'leader' | 'follower' | 'there';
 
 /** What an operator does on purpose. It is not undone: it takes another operation. */
 export type AdminOperation =
@@ -85,7 +89,9 @@ export type Condition =
   /** Exactly `nodes` running nodes know that entry `index` is committed. */
   | { readonly kind: 'committed'; readonly index: number; readonly nodes: number }
   /** The same of the latest entry that any server knows as committed. */
-  | { readonly kind: 'latestCommitted'; readonly nodes: number };
+  | { readonly kind: 'latestCommitted'; readonly nodes: number }
+  /** Some server comes to a place (places.ts); the simulator alone sees that. */
+  | { readonly kind: 'reached'; readonly place: Place };
 
 /**
  * A fault at a moment counted from the start of the measured part, or, with `when`, the first time

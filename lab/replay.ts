@@ -17,6 +17,8 @@ export type Replay = {
   readonly countAt: readonly number[];
   /** What a store holds that has executed them. */
   readonly model: Model;
+  /** Requests without a session that take effect more than once. */
+  readonly repeated: number;
 };
 
 /** Bytes as text, a character for each byte; equal bytes give equal text. */
@@ -53,13 +55,15 @@ export function replayCommitted(
     }
     countAt.push(replayer.count);
   }
-  return { executed: replayer.executed, countAt, model: replayer.model };
+  const { executed, model, repeated } = replayer;
+  return { executed, countAt, model, repeated };
 }
 
 class Replayer {
   readonly executed = new Map<number, Uint8Array>();
   readonly model = new Model();
   count = 0;
+  repeated = 0;
   readonly #textOf: TextOf;
   readonly #bounds: SessionBounds;
   readonly #chosen: Kind = { known: new Map(), bytes: 0 };
@@ -78,6 +82,7 @@ class Replayer {
       this.#use(this.#given, clientId, this.#begin(this.#given, 1));
     } else if (command.clientId === 0) {
       this.count++;
+      this.#noteOnce(command.requestNumber);
       this.#executeOnModel(command);
     } else this.#executeOnce(command);
   }
@@ -160,6 +165,13 @@ class Replayer {
     const step = executeOn(this.model.state.get(key) ?? null, kind, value, expected);
     this.model.execute(kind, key, value, expected);
     return step;
+  }
+
+  /** Without a session; who cares numbers such requests all the same, from 1. */
+  #noteOnce(requestNumber: number): void {
+    if (requestNumber === 0) return;
+    if (this.executed.get(0)?.[requestNumber] === 1) this.repeated++;
+    this.#note(0, requestNumber);
   }
 
   #note(clientId: number, requestNumber: number): void {

@@ -2,11 +2,14 @@
  * What every field of a schedule may be, as a table. A schedule that comes from a file is held
  * against it before anything runs.
  */
+import { SEGMENT_BYTES_MAX } from '../src/arena.ts';
 import { OPERATION_KINDS } from '../src/command.ts';
 import type { Settings } from '../src/raft/types.ts';
+import { FIRST_TERM_MAX } from '../src/raft/validation.ts';
 import { checkLinkSettings, type LinkSettings, PERFECT } from '../src/transport/link.ts';
 import { READ_WAYS } from './cluster.ts';
 import { type Condition, type Fault, type FaultAction, isAdminOperation } from './faults.ts';
+import { PLACE_NAMES } from './places.ts';
 import {
   all,
   complain,
@@ -48,6 +51,8 @@ const CLIENTS_MAX = 1000;
 const DRIFT_PPM_MAX = 500_000;
 const SESSIONS_MAX = 1_000_000_000;
 const GIBIBYTE = 2 ** 30;
+/** Acknowledged requests are noted by number, a byte each. */
+const REQUEST_NUMBER_MAX = 1_000_000;
 /** What a record has room for. */
 const KEY_CHARACTERS_MAX = 1024;
 
@@ -56,7 +61,7 @@ const KEY_CHARACTERS_MAX = 1024;
  * first field that is not as it must be, in the order of the type.
  */
 export function checkSchedule(value: unknown): asserts value is Schedule {
-  record(scheduleRules(value as Schedule))(value, []);
+  record(scheduleRules(value as Schedule), ['sizes', 'asBytes', 'firstTerm'])(value, []);
 }
 
 /**
@@ -80,7 +85,14 @@ function scheduleRules(schedule: Schedule): Rules<Schedule> {
       record(LINK),
       fitsLink(() => PERFECT),
     ),
-    disk: record(DISK),
+    disk: record(DISK, ['readMs']),
+    sizes: record<NonNullable<Schedule['sizes']>>({
+      sliceBytes: whole(1, GIBIBYTE),
+      segmentBytes: powerOfTwo(256, SEGMENT_BYTES_MAX),
+      bucketSlots: powerOfTwo(16, 2 ** 20),
+    }),
+    asBytes: flag(),
+    firstTerm: whole(0, FIRST_TERM_MAX),
     clocks: all(
       list(record(CLOCK)),
       holds(
@@ -88,13 +100,18 @@ function scheduleRules(schedule: Schedule): Rules<Schedule> {
         (clocks: unknown[]) => clocks.length === serverCount(schedule),
       ),
     ),
-    clients: record<Schedule['clients']>({
-      count: whole(1, CLIENTS_MAX),
-      requestTimeoutMs: milliseconds(10),
-      retryMs: milliseconds(1),
-      registered: flag(),
-      sessionsMax: whole(1, SESSIONS_MAX),
-    }),
+    clients: record<Schedule['clients']>(
+      {
+        count: whole(1, CLIENTS_MAX),
+        requestTimeoutMs: milliseconds(10),
+        retryMs: milliseconds(1),
+        registered: flag(),
+        sessionsMax: whole(1, SESSIONS_MAX),
+        once: (value, path) => whole(0, schedule.clients.count)(value, path),
+        firstRequestNumber: whole(1, REQUEST_NUMBER_MAX),
+      },
+      ['once', 'firstRequestNumber'],
+    ),
     durationMs: milliseconds(),
     faults: list(faultAction(schedule)),
     operations: list(operation(schedule)),
@@ -103,6 +120,13 @@ function scheduleRules(schedule: Schedule): Rules<Schedule> {
       others: oneOf(['healed', 'cutOff']),
       boundMs: milliseconds(1000),
     }),
+  };
+}
+
+function powerOfTwo(low: number, high: number): Rule {
+  return (value, path) => {
+    if (isWhole(value, low, high) && ((value as number) & ((value as number) - 1)) === 0) return;
+    throw wrong(value, path, `a power of two from ${low} to ${high}`);
   };
 }
 
@@ -164,6 +188,7 @@ const DISK: Rules<DiskSettings> = {
   latencyMs: range(0),
   torn: share(),
   late: share(),
+  readMs: range(0),
 };
 
 const CLOCK: Rules<ClockSettings> = {
@@ -178,6 +203,7 @@ function faultAction(schedule: Schedule): Rule {
       index: whole(1, Number.MAX_SAFE_INTEGER),
       nodes: (value, path) => whole(1, serverCount(schedule))(value, path),
     },
+    reached: { place: oneOf(PLACE_NAMES) },
     latestCommitted: {
       nodes: (value, path) => whole(1, serverCount(schedule))(value, path),
     },
@@ -188,7 +214,7 @@ function faultAction(schedule: Schedule): Rule {
     fault: oneOfKinds(faultRules(schedule)),
     forMs: milliseconds(),
   };
-  return all(record(fields, ['when', 'forMs']), notUndone);
+  return all(record(fields, ['when', 'forMs']), notUndone, placeOfThere);
 }
 
 /** What stays until another verb changes it: a time would promise an end that does not come. */
@@ -198,13 +224,20 @@ function notUndone(value: unknown, path: Path): void {
   throw wrong(forMs, [...path, 'forMs'], `no time for a ${fault.kind}, which is not undone`);
 }
 
+/** Only a place says who is there. */
+function placeOfThere(value: unknown, path: Path): void {
+  const { fault, when } = value as FaultAction;
+  if (when?.kind === 'reached' || !JSON.stringify(fault).includes('"there"')) return;
+  throw wrong('there', [...path, 'fault'], 'a server by name, as the action waits for no place');
+}
+
 function notEmpty(value: unknown, path: Path): void {
   if ((value as readonly unknown[]).length === 0) throw wrong(value, path, 'at least one');
 }
 
 function faultRules(schedule: Schedule): RulesByKind<Fault> {
-  const target = nodeOf(schedule, 'leader', 'follower');
-  const targetOrAll = nodeOf(schedule, 'leader', 'follower', '*');
+  const target = nodeOf(schedule, 'leader', 'follower', 'there');
+  const targetOrAll = nodeOf(schedule, 'leader', 'follower', 'there', '*');
   const one = { node: target };
   const named = { node: nodeOf(schedule) };
   return {

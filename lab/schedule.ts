@@ -18,6 +18,8 @@ export type DiskSettings = {
   readonly torn: number;
   /** Probability that it is found whole, though the node was never told. */
   readonly late: number;
+  /** A piece of a snapshot is read after a time drawn from this range; left out, at once. */
+  readonly readMs?: readonly [low: number, high: number];
 };
 
 export type ClockSettings = {
@@ -73,6 +75,18 @@ export type Schedule = {
   /** Between clients and nodes. */
   readonly clientLink: LinkSettings;
   readonly disk: DiskSettings;
+  /** Left out, as servers have them: small ones are met in every run, those of servers in none. */
+  readonly sizes?: {
+    /** Snapshots are taken and restored in slices of about so many bytes. */
+    readonly sliceBytes: number;
+    /** Of the state machine's table, powers of two. */
+    readonly segmentBytes: number;
+    readonly bucketSlots: number;
+  };
+  /** Messages are bytes on their way, and what a disk holds is bytes before it is read again. */
+  readonly asBytes?: boolean;
+  /** All servers begin in this term; left out, 0. */
+  readonly firstTerm?: number;
   /** Per node, in order, and then per spare. */
   readonly clocks: readonly ClockSettings[];
   readonly clients: {
@@ -83,6 +97,13 @@ export type Schedule = {
     readonly registered: boolean;
     /** Most sessions that the state machine keeps; beyond it the least recently used one goes. */
     readonly sessionsMax: number;
+    /**
+     * So many of them, the first, ask once and without a session: a refusal that says that nothing
+     * was executed stands in the history as failed. Left out, none.
+     */
+    readonly once?: number;
+    /** Where the numbers of a session begin; left out, 1. */
+    readonly firstRequestNumber?: number;
   };
   /** Length of the first phase. */
   readonly durationMs: number;

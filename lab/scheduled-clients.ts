@@ -33,6 +33,8 @@ type Writable<T> = { -readonly [K in keyof T]: T[K] };
 export class ScheduledClients {
   readonly history: HistoryOperation[] = [];
   readonly acknowledged: Acknowledged = new Map();
+  /** Writes that were refused as surely not executed. */
+  readonly refused: Acknowledged = new Map();
   /** Stale reads that were answered: they promise nothing, and are in no history. */
   staleReads = 0;
   readonly #clients: readonly SingleClient[];
@@ -112,6 +114,9 @@ export class ScheduledClients {
   ): void {
     const result = outcome.kind === 'ok' ? historyResult(record.op, outcome.result) : null;
     // An answer that the session no longer keeps: it was executed once, or not at all.
+    if (outcome.kind === 'fail' && record.op !== 'get') {
+      acknowledge(this.refused, clientId, requestNumber);
+    }
     if (outcome.kind === 'unknown' || (outcome.kind === 'ok' && result === null)) return;
     record.return = this.#nowNs();
     record.outcome = outcome.kind;

@@ -226,6 +226,12 @@ export const PLAINER: readonly Change[] = [
   ...PLAIN_SETTINGS.map(settled),
   roomForAllSessions,
   unregistered,
+  withoutOptional('sizes'),
+  withoutOptional('asBytes'),
+  withoutOptional('firstTerm'),
+  withoutOptional('disk', 'readMs'),
+  withoutOptional('clients', 'once'),
+  withoutOptional('clients', 'firstRequestNumber'),
   readAlike,
 ];
 
@@ -265,6 +271,19 @@ function roomForAllSessions(schedule: Schedule): Schedule | null {
 function unregistered(schedule: Schedule): Schedule | null {
   const { clients } = schedule;
   return clients.registered ? { ...schedule, clients: { ...clients, registered: false } } : null;
+}
+
+/** What may be left out, one by one. */
+function withoutOptional(...path: readonly string[]): Change {
+  return (schedule) => {
+    const copy = structuredClone(schedule) as unknown as Record<string, unknown>;
+    const [field = ''] = path.slice(-1);
+    let at: Record<string, unknown> = copy;
+    for (const name of path.slice(0, -1)) at = at[name] as Record<string, unknown>;
+    if (!Object.hasOwn(at, field)) return null;
+    delete at[field];
+    return copy as unknown as Schedule;
+  };
 }
 
 /** All gets as clients make them who say nothing. */
@@ -408,5 +427,8 @@ function moveOperations(
     if (client === null) return [];
     return [{ ...operation, client: client > gone ? client - 1 : client }];
   });
-  return { ...schedule, clients: { ...schedule.clients, count: count - 1 }, operations };
+  const { once } = schedule.clients;
+  const fewer =
+    once === undefined ? {} : { once: gone < once ? once - 1 : Math.min(once, count - 1) };
+  return { ...schedule, clients: { ...schedule.clients, count: count - 1, ...fewer }, operations };
 }

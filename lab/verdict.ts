@@ -1,5 +1,6 @@
 /** What a run under a schedule has shown. */
 import type { HistoryOperation } from './history.ts';
+import type { Place } from './places.ts';
 import type { Trace } from './trace.ts';
 
 /** A property that was broken, as lab/properties.ts lists it. */
@@ -42,6 +43,8 @@ export type RunResult = {
   /** Sixteen hexadecimal digits over every event of the run, in order. */
   readonly traceHash: string;
   readonly coverage: Coverage;
+  /** The places that it came to, in the order of the alphabet. */
+  readonly reached: readonly Place[];
   readonly events: number;
   readonly simulatedMs: number;
   /** How long the second phase took; `null` if it was not reached or did not end. */

@@ -21,14 +21,16 @@ export const DEAD = 0xffff_ffff;
 
 const ADDRESS_BITS = 16;
 export const WORD_MASK = (1 << ADDRESS_BITS) - 1;
-const SEGMENT_BYTES = 4 << ADDRESS_BITS;
-const FIRST_SEGMENT_BYTES = 1 << 13;
+/** The most that an address reaches within a segment. */
+export const SEGMENT_BYTES_MAX = 4 << ADDRESS_BITS;
+/** The first segment's share of the longest. */
+const FIRST_SHARE = 1 / 32;
 const SEGMENTS_MAX = 1 << ADDRESS_BITS;
 /** A record beyond this has a segment of its own: less is wasted where one ends. */
-const LARGE_BYTES = SEGMENT_BYTES / 4;
+const LARGE_SHARE = 1 / 4;
 /** So much garbage is not worth the trouble. */
-const GARBAGE_ALLOWED_BYTES = 1 << 14;
-const SAVED_BYTES = 1 << 15;
+const GARBAGE_SHARE = 1 / 16;
+const SAVED_SHARE = 1 / 8;
 
 export class Segment {
   readonly bytes: Uint8Array<ArrayBuffer>;
@@ -78,12 +80,20 @@ export class Arena {
   /** The first stays empty, so that no record has address 0. */
   readonly segments: Segment[] = [NO_SEGMENT];
   readonly #free: number[] = [];
+  readonly segmentBytes: number;
   #head = 0;
   #usedBytes = 0;
   #garbageBytes = 0;
   #heldBytes = 0;
   generation = 1;
+  /** Records that were copied to leave a segment full of garbage. */
+  moved = 0;
   snapshot: ArenaSnapshot | null = null;
+
+  /** `segmentBytes` is a power of two, and what else has a length goes by it. */
+  constructor(segmentBytes = SEGMENT_BYTES_MAX) {
+    this.segmentBytes = segmentBytes;
+  }
 
   /** What all segments take up. */
   get heldBytes(): number {
@@ -93,14 +103,14 @@ export class Arena {
   /** The record goes to a new segment: the time to remove garbage, before it begins. */
   needsSegment(keyLength: number, capacity: number): boolean {
     const size = recordBytes(keyLength, capacity);
-    return size <= LARGE_BYTES && !(this.segments[this.#head] as Segment).hasRoom(size);
+    return !this.#isLarge(size) && !(this.segments[this.#head] as Segment).hasRoom(size);
   }
 
   /** The address of a new record, whose key and value are yet to be written. */
   allocate(keyLength: number, valueLength: number, capacity: number): number {
     const size = recordBytes(keyLength, capacity);
     let index = this.#head;
-    if (size > LARGE_BYTES) index = this.#add(size);
+    if (this.#isLarge(size)) index = this.#add(size);
     else if (!(this.segments[index] as Segment).hasRoom(size)) index = this.#newHead(size);
     const segment = this.segments[index] as Segment;
     this.#usedBytes += size;
@@ -132,7 +142,7 @@ export class Arena {
   /** The segment that most is gained by leaving; 0 while there is little garbage in all. */
   wasteful(): number {
     const liveBytes = this.#usedBytes - this.#garbageBytes;
-    if (this.#garbageBytes <= liveBytes + GARBAGE_ALLOWED_BYTES) return 0;
+    if (this.#garbageBytes <= liveBytes + this.segmentBytes * GARBAGE_SHARE) return 0;
     let most = 0;
     for (let i = 1; i < this.segments.length; i++) {
       if (i === this.#head) continue;
@@ -147,6 +157,7 @@ export class Arena {
    * still walks through its segment.
    */
   move(segment: Segment, word: number): number {
+    this.moved++;
     const { words } = segment;
     const keyLength = words[word + KEY_LENGTH] as number;
     const valueLength = words[word + VALUE_LENGTH] as number;
@@ -178,13 +189,17 @@ export class Arena {
   /** Segments are as long as all that lives, within bounds: a small table takes little. */
   #newHead(size: number): number {
     const liveBytes = this.#usedBytes - this.#garbageBytes;
-    let capacity = FIRST_SEGMENT_BYTES;
-    while (capacity < SEGMENT_BYTES && capacity < Math.max(liveBytes, size)) capacity *= 2;
+    let capacity = this.segmentBytes * FIRST_SHARE;
+    while (capacity < this.segmentBytes && capacity < Math.max(liveBytes, size)) capacity *= 2;
     const before = this.#head;
     this.#head = this.#add(capacity);
     const { usedBytes, garbageBytes } = this.segments[before] as Segment;
     if (usedBytes > 0 && usedBytes === garbageBytes) this.release(before);
     return this.#head;
+  }
+
+  #isLarge(size: number): boolean {
+    return size > this.segmentBytes * LARGE_SHARE;
   }
 
   #add(capacity: number): number {
@@ -253,7 +268,7 @@ export class ArenaSnapshot {
     const size = recordBytes(keyLength, valueLength);
     if (!this.#saving.hasRoom(size)) {
       if (this.#saving.usedBytes > 0) this.#saved.push(this.#saving);
-      this.#saving = new Segment(Math.max(size, SAVED_BYTES));
+      this.#saving = new Segment(Math.max(size, this.#arena.segmentBytes * SAVED_SHARE));
     }
     const to = this.#saving;
     // Generation 0: older than any, so that `next` comes to it.

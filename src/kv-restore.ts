@@ -22,14 +22,14 @@ import {
 } from './kv-snapshot.ts';
 import { SESSION_WINDOW, type SessionBounds, type SessionContent, Sessions } from './sessions.ts';
 import type { SnapshotSink } from './snapshots.ts';
-import { ByteTable, HASH_OF_NOTHING, hashOn } from './table.ts';
+import { ByteTable, HASH_OF_NOTHING, hashOn, type TableSizes } from './table.ts';
 
 const FIRST_BUFFER_BYTES = 1024;
 
 /** Builds a state beside the present one, and hands it over when all of it has come. */
 export class KvRestore implements SnapshotSink {
   readonly #adopt: (state: KvState) => void;
-  readonly #table = new ByteTable();
+  readonly #table: ByteTable;
   readonly #sessions: Sessions;
   /** Put in the order of their use when all are known. */
   readonly #contents = new Map<number, SessionContent>();
@@ -45,7 +45,8 @@ export class KvRestore implements SnapshotSink {
   #view = new DataView(this.#bytes.buffer);
   #length = 0;
 
-  constructor(bounds: SessionBounds, adopt: (state: KvState) => void) {
+  constructor(bounds: SessionBounds, sizes: TableSizes, adopt: (state: KvState) => void) {
+    this.#table = new ByteTable(sizes);
     this.#sessions = new Sessions(bounds);
     this.#adopt = adopt;
   }

@@ -8,7 +8,7 @@ import { KvRestore } from './kv-restore.ts';
 import { KvSnapshot } from './kv-snapshot.ts';
 import { SESSION_WINDOW, type SessionBounds, Sessions } from './sessions.ts';
 import type { SnapshotSink, SnapshotSource } from './snapshots.ts';
-import { ByteTable } from './table.ts';
+import { ByteTable, TABLE_SIZES, type TableSizes } from './table.ts';
 
 export { SESSION_WINDOW, type SessionBounds } from './sessions.ts';
 
@@ -36,7 +36,8 @@ const TOO_MANY_PENDING: Result = { status: 'tooManyPending', value: null, index:
 const SESSION_EXPIRED: Result = { status: 'sessionExpired', value: null, index: 0 };
 
 export class Kv {
-  #table = new ByteTable();
+  readonly #tableSizes: TableSizes;
+  #table: ByteTable;
   #sessions: Sessions;
   #snapshot: SnapshotSource | null = null;
   /** The result that most commands of an entry share. */
@@ -44,12 +45,19 @@ export class Kv {
   readonly counters: KvCounters = { executed: 0, repeated: 0 };
 
   /** Bounds that are left out are `SESSION_BOUNDS`; all servers of a cluster need the same. */
-  constructor(bounds: Partial<SessionBounds> = {}) {
+  constructor(bounds: Partial<SessionBounds> = {}, tableSizes: TableSizes = TABLE_SIZES) {
+    this.#tableSizes = tableSizes;
+    this.#table = new ByteTable(tableSizes);
     this.#sessions = new Sessions({ ...SESSION_BOUNDS, ...bounds });
   }
 
   get size(): number {
     return this.#table.size;
+  }
+
+  /** Records of keys that the present table has moved to make room. */
+  get moved(): number {
+    return this.#table.moved;
   }
 
   get sessionCount(): number {
@@ -126,11 +134,15 @@ export class Kv {
 
   /** A snapshot under way goes on with the state that was. */
   restore(): SnapshotSink {
-    return new KvRestore(this.#sessions.bounds, ({ table, sessions, executed }) => {
-      this.#table = table;
-      this.#sessions = sessions;
-      this.counters.executed = executed;
-    });
+    return new KvRestore(
+      this.#sessions.bounds,
+      this.#tableSizes,
+      ({ table, sessions, executed }) => {
+        this.#table = table;
+        this.#sessions = sessions;
+        this.counters.executed = executed;
+      },
+    );
   }
 
   /**

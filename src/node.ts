@@ -63,6 +63,8 @@ export type NodeOptions = {
   readonly batchCommands: number;
   /** Most requests that may wait for their answer; what comes beyond is refused. */
   readonly requestsMax: number;
+  /** Of snapshots, so many bytes at a time. */
+  readonly sliceBytes?: number;
 };
 
 /**
@@ -150,18 +152,22 @@ export class Node {
       (sequence) => this.#enqueue({ kind: 'persisted', nowUs: this.#nowUs(), sequence }),
       (error) => this.#fail(error),
     );
-    this.#snapshots = new Snapshots(host, {
-      saved: (index) => this.#enqueue({ kind: 'snapshotSaved', nowUs: this.#nowUs(), index }),
-      received: (snapshot) => {
-        this.#enqueue({ kind: 'snapshotReceived', nowUs: this.#nowUs(), snapshot });
+    this.#snapshots = new Snapshots(
+      host,
+      {
+        saved: (index) => this.#enqueue({ kind: 'snapshotSaved', nowUs: this.#nowUs(), index }),
+        received: (snapshot) => {
+          this.#enqueue({ kind: 'snapshotReceived', nowUs: this.#nowUs(), snapshot });
+        },
+        refused: (snapshot) => {
+          const { receiving } = this.state.volatile;
+          if (receiving !== null) host.onFlaw?.(receiving.from, 'snapshot');
+          this.#enqueue({ kind: 'snapshotRefused', nowUs: this.#nowUs(), snapshot });
+        },
+        failed: (error) => this.#fail(error),
       },
-      refused: (snapshot) => {
-        const { receiving } = this.state.volatile;
-        if (receiving !== null) host.onFlaw?.(receiving.from, 'snapshot');
-        this.#enqueue({ kind: 'snapshotRefused', nowUs: this.#nowUs(), snapshot });
-      },
-      failed: (error) => this.#fail(error),
-    });
+      options.sliceBytes,
+    );
   }
 
   /** Reads the storage back and begins as a follower. */

@@ -7,8 +7,9 @@
  * tombstones.
  */
 
-const FIRST_SLOTS = 256;
-const BUCKET_SLOTS = 4096;
+export const BUCKET_SLOTS = 4096;
+/** The first bucket's share of a long one. */
+const FIRST_SHARE = 1 / 16;
 /** Slots are doubled beyond this load: linear probing degrades quickly above it. */
 const MAX_LOAD = 0.5;
 /**
@@ -103,8 +104,15 @@ export class Bucket {
 }
 
 export class SlotDirectory {
-  #buckets = [new Bucket(FIRST_SLOTS, 0)];
+  readonly #bucketSlots: number;
+  #buckets: Bucket[];
   #mask = 0;
+
+  /** A bucket of `bucketSlots`, a power of two, is split when it fills up. */
+  constructor(bucketSlots = BUCKET_SLOTS) {
+    this.#bucketSlots = bucketSlots;
+    this.#buckets = [new Bucket(bucketSlots * FIRST_SHARE, 0)];
+  }
 
   bucketOf(hash: number): Bucket {
     return this.#buckets[hash & this.#mask] as Bucket;
@@ -117,7 +125,7 @@ export class SlotDirectory {
   }
 
   #makeRoom(bucket: Bucket, hash: number): void {
-    if (bucket.mask + 1 < BUCKET_SLOTS || bucket.depth === MAX_DEPTH) {
+    if (bucket.mask + 1 < this.#bucketSlots || bucket.depth === MAX_DEPTH) {
       bucket.double();
       return;
     }

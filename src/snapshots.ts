@@ -5,6 +5,7 @@
  */
 import type { Effect, Index, InstallSnapshot, SnapshotMeta } from './raft/types.ts';
 import {
+  type Chunk,
   ExecutionError,
   isMalformed,
   type SnapshotWriter,
@@ -56,7 +57,6 @@ export type Reports = {
 
 /** A slice takes about as long as a few commands' worth of a turn. */
 const SLICE_BYTES = 1 << 16;
-const RESTORE_BYTES = 1 << 17;
 
 type Taking = {
   readonly index: Index;
@@ -93,10 +93,13 @@ export class Snapshots {
   #next: ReceiveChunk[] = [];
   /** Chunks that are being read for a follower: a slow disk is not asked for one twice. */
   readonly #reading = new Set<string>();
+  readonly #sliceBytes: number;
   #stopped = false;
 
-  constructor(host: Surroundings, reports: Reports) {
+  /** What is taken, and what is restored, goes by slices of about `sliceBytes`. */
+  constructor(host: Surroundings, reports: Reports, sliceBytes = SLICE_BYTES) {
     this.#host = host;
+    this.#sliceBytes = sliceBytes;
     this.#reports = reports;
   }
 
@@ -128,7 +131,7 @@ export class Snapshots {
     const used = taking.used();
     // What it comes to is known about: in the end the rest is due, however much that is.
     const due = used < 1 ? used * taking.source.bytes : Number.POSITIVE_INFINITY;
-    const slice = taking.source.next(Math.max(SLICE_BYTES, Math.ceil(due - taking.written)));
+    const slice = taking.source.next(Math.max(this.#sliceBytes, Math.ceil(due - taking.written)));
     if (slice === null) {
       taking.writer.finish((error) => {
         if (this.#isOver(error) || this.#taking !== taking) return;
@@ -269,29 +272,47 @@ export class Snapshots {
    * `index`.
    */
   restore(index: Index, done: () => void): void {
-    this.#restoreFrom(index, 0, this.#host.stateMachine.restore(), done);
+    const sink = this.#host.stateMachine.restore();
+    const length = 2 * this.#sliceBytes;
+    let offset = 0;
+    let isAsking = false;
+    let isAnswered = false;
+    // A storage that answers at once is asked in a loop: calls within calls have an end.
+    const readOn = (): void => {
+      isAnswered = true;
+      if (isAsking) return;
+      isAsking = true;
+      while (isAnswered) {
+        isAnswered = false;
+        this.#host.storage.readSnapshot(index, offset, length, (error, chunk) => {
+          if (this.#isOver(error) || !this.#restoreChunk(index, sink, chunk)) return;
+          offset += chunk?.data.byteLength ?? 0;
+          if (chunk?.last === true) done();
+          else readOn();
+        });
+      }
+      isAsking = false;
+    };
+    readOn();
   }
 
-  #restoreFrom(index: Index, offset: number, sink: SnapshotSink, done: () => void): void {
-    this.#host.storage.readSnapshot(index, offset, RESTORE_BYTES, (error, chunk) => {
-      if (this.#isOver(error)) return;
-      if (chunk === null) {
-        this.#reports.failed(new Error(`the snapshot of entry ${index} is gone from the storage`));
-        return;
+  /** Whether it could be done. */
+  #restoreChunk(index: Index, sink: SnapshotSink, chunk: Chunk | null): boolean {
+    if (chunk === null) {
+      this.#reports.failed(new Error(`the snapshot of entry ${index} is gone from the storage`));
+      return false;
+    }
+    try {
+      sink.write(chunk.data);
+      if (chunk.last) {
+        sink.end();
+        sink.adopt();
       }
-      try {
-        sink.write(chunk.data);
-        if (chunk.last) {
-          sink.end();
-          sink.adopt();
-        }
-      } catch (failure) {
-        this.#reports.failed(this.#restoreError(index, failure));
-        return;
-      }
-      if (chunk.last) done();
-      else this.#restoreFrom(index, offset + chunk.data.byteLength, sink, done);
-    });
+      return true;
+    } catch (failure) {
+      this.#reports.failed(this.#restoreError(index, failure));
+      return false;
+    }
   }
 
   #restoreError(index: Index, failure: unknown): Error {

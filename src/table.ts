@@ -12,13 +12,14 @@ import {
   GENERATION,
   HEADER_BYTES,
   KEY_LENGTH,
+  SEGMENT_BYTES_MAX,
   type Segment,
   segmentOf,
   VALUE_LENGTH,
   WORD_MASK,
 } from './arena.ts';
 import { copyBytes } from './command.ts';
-import { type Bucket, homeOf, SlotDirectory } from './slots.ts';
+import { BUCKET_SLOTS, type Bucket, homeOf, SlotDirectory } from './slots.ts';
 
 /**
  * Segments freed of garbage whenever a new one begins. More than half of such a segment is
@@ -26,13 +27,30 @@ import { type Bucket, homeOf, SlotDirectory } from './slots.ts';
  */
 const CLEANED_SEGMENTS = 2;
 
+/** Powers of two. With small ones a few keys come past all that happens in a large table. */
+export type TableSizes = { readonly segmentBytes: number; readonly bucketSlots: number };
+export const TABLE_SIZES: TableSizes = {
+  segmentBytes: SEGMENT_BYTES_MAX,
+  bucketSlots: BUCKET_SLOTS,
+};
+
 export class ByteTable {
-  readonly #directory = new SlotDirectory();
-  readonly #arena = new Arena();
+  readonly #directory: SlotDirectory;
+  readonly #arena: Arena;
   #size = 0;
+
+  constructor({ segmentBytes, bucketSlots }: TableSizes = TABLE_SIZES) {
+    this.#arena = new Arena(segmentBytes);
+    this.#directory = new SlotDirectory(bucketSlots);
+  }
 
   get size(): number {
     return this.#size;
+  }
+
+  /** Records that were moved to make room. */
+  get moved(): number {
+    return this.#arena.moved;
   }
 
   /** What the records take up, garbage and free room included. */

@@ -8,7 +8,8 @@
 import test from 'ava';
 import { Kv } from '../src/kv.ts';
 import type { Answer } from '../src/raft/types.ts';
-import { StorageError } from '../src/storage/storage.ts';
+import { Snapshots } from '../src/snapshots.ts';
+import { type Storage, StorageError } from '../src/storage/storage.ts';
 import { runLateCluster } from './support/late-cluster.ts';
 import type { LateServer, ServerOptions } from './support/late-server.ts';
 import { LateServer as Server } from './support/late-server.ts';
@@ -54,6 +55,8 @@ function restored({ disk }: LateServer): Kv {
 // ---- Any order of anything ----------------------------------------------------------------------
 
 const RUNS = 1500;
+
+type ReadDone = Parameters<Storage['readSnapshot']>[3];
 
 test('over storages that answer late, whatever happens, a cluster keeps its promises', (t) => {
   t.timeout(120_000);
@@ -610,3 +613,29 @@ for (const name of Object.keys(scenes())) {
     t.deepEqual(client?.deliveries ?? [], []);
   });
 }
+
+test('a server starts from however many slices, where its storage answers at once too', (t) => {
+  const slices = 50_000;
+  let read = 0;
+  let restored = 0;
+  const host = {
+    storage: {
+      readSnapshot: (_index: number, offset: number, _length: number, done: ReadDone) => {
+        read++;
+        done(null, { data: new Uint8Array(1), last: offset === slices - 1 });
+      },
+    } as unknown as Storage,
+    stateMachine: {
+      snapshot: () => t.fail() as never,
+      restore: () => ({ write: () => {}, end: () => {}, adopt: () => {} }),
+    },
+    later: () => t.fail(),
+  };
+  const nothing = (): void => t.fail();
+  const reports = { saved: nothing, received: nothing, refused: nothing, failed: nothing };
+  new Snapshots(host, reports, 1).restore(9, () => {
+    restored++;
+  });
+  t.is(read, slices);
+  t.is(restored, 1);
+});

@@ -146,6 +146,18 @@ export const PROPERTIES = {
     tla: null,
     what: 'a repeated request takes effect once, and an acknowledged one is not lost',
   },
+  definiteRefusals: {
+    name: 'Definite Refusals',
+    section: '§6.3',
+    tla: null,
+    what: 'what a client was told is surely not executed never takes effect',
+  },
+  answeredOnce: {
+    name: 'Answered Once',
+    section: '§6.2, §6.3',
+    tla: null,
+    what: 'a server answers each request that it has taken once, for as long as it lives',
+  },
   replicasEqual: {
     name: 'Replicas Equal',
     section: '§2.1',

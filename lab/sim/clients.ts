@@ -2,7 +2,15 @@
  * The clients of a simulated cluster: each has its own sockets to all nodes, so that two of them
  * may take different nodes for the leader.
  */
-import { COMMAND_KINDS, type Operation, RecordWriter, STATUSES } from '../../src/command.ts';
+import {
+  COMMAND_KINDS,
+  type Operation,
+  OperationReader,
+  RecordWriter,
+  ResultReader,
+  STATUSES,
+  type Status,
+} from '../../src/command.ts';
 import type { Client, Node } from '../../src/node.ts';
 import { addressOf } from '../../src/raft/identity.ts';
 import type { NodeId } from '../../src/raft/types.ts';
@@ -24,6 +32,8 @@ const SWEEP_US = 20_000;
 const NS_PER_US = 1000;
 const RESULT_BUFFER_BYTES = 512;
 const CODES = 32;
+/** Those without a session have their numbers apart from each other. */
+const ONCE_REQUESTS = 100_000;
 
 const textDecoder = new TextDecoder('utf-8', { ignoreBOM: true });
 
@@ -33,6 +43,11 @@ export type Surroundings = {
   readonly events: Events;
   readonly network: Network;
   readonly tracer: Tracer;
+  /** A server has answered a request, and so many bytes of answers leave it together. */
+  answered(member: Member, status: Status): void;
+  delivered(member: Member, bytes: number): void;
+  /** A server has answered what nobody waits for. */
+  misanswered(member: Member, requestNumber: number): void;
 };
 
 /** What its end of a link is called. */
@@ -46,10 +61,19 @@ export function connectClients(
   surroundings: Surroundings,
   checksum: Checksum,
 ): ScheduledClients {
-  const { count, registered, requestTimeoutMs, retryMs } = clients;
+  const { count, once: onceCount = 0, firstRequestNumber = 1, ...others } = clients;
   const connected = Array.from({ length: count }, (_, i) => {
-    const settings = { clients: 1, firstClientId: i + 1, registered, requestTimeoutMs, retryMs };
-    return new SimulatedClient(i, settings, surroundings, clientLink, checksum);
+    const once = i < onceCount;
+    const settings = {
+      ...others,
+      clients: 1,
+      firstClientId: i + 1,
+      once,
+      firstRequestNumber: once ? 1 + i * ONCE_REQUESTS : firstRequestNumber,
+    };
+    // Whoever asks once relies on its connection not to ask twice.
+    const link = once ? { ...clientLink, duplicate: 0 } : clientLink;
+    return new SimulatedClient(i, settings, surroundings, link, checksum);
   });
   return new ScheduledClients(connected, () => surroundings.events.nowUs * NS_PER_US);
 }
@@ -143,7 +167,7 @@ class SimulatedClient implements SingleClient {
       },
       close: () => {},
     };
-    const connection = new Connection(member, this.#checksum, (frame) => {
+    const connection = new Connection(member, this.#checksum, this.#surroundings, (frame) => {
       network.send(back, frame.byteLength, back.settings, (bit) => {
         socket.onmessage?.({ data: flipped(frame, bit) });
         this.#client.flush();
@@ -157,17 +181,22 @@ class SimulatedClient implements SingleClient {
 class Connection {
   readonly #member: Member;
   readonly #checksum: Checksum;
+  readonly #surroundings: Surroundings;
   readonly #answer: (frame: Uint8Array<ArrayBuffer>) => void;
+  /** Requests that the node has taken and not answered, each as often as it came. */
+  #open = new Map<string, number>();
   #node: Node | null = null;
   #client: Client | null = null;
 
   constructor(
     member: Member,
     checksum: Checksum,
+    surroundings: Surroundings,
     answer: (frame: Uint8Array<ArrayBuffer>) => void,
   ) {
     this.#member = member;
     this.#checksum = checksum;
+    this.#surroundings = surroundings;
     this.#answer = answer;
   }
 
@@ -179,6 +208,7 @@ class Connection {
     const client = this.#clientOf(node);
     this.#member.turn(() => {
       if (this.#member.node !== node) return;
+      this.#takes(request.batch);
       if (request.kind === 'write') node.write(client, request.batch, request.count);
       else node.read(client, request.batch, request.count, request.mode);
     });
@@ -188,14 +218,42 @@ class Connection {
     if (this.#client !== null && this.#node === node) return this.#client;
     const results = new RecordWriter(RESULT_BUFFER_BYTES);
     const deliver = (): void => {
-      const { leaderId } = node.state.volatile;
+      // While it reads its disk it knows nobody.
+      const leaderId = this.#member.raft?.volatile.leaderId ?? null;
+      const answers = results.take();
+      this.#answers(answers);
       this.#answer(
-        encodeResponse({ leaderId: addressed(leaderId), results: results.take() }, this.#checksum),
+        encodeResponse({ leaderId: addressed(leaderId), results: answers }, this.#checksum),
       );
     };
     this.#node = node;
+    this.#open = new Map();
     this.#client = { results, deliver };
     return this.#client;
+  }
+
+  #takes(batch: Uint8Array): void {
+    const request = new OperationReader(batch);
+    while (request.next()) {
+      const key = `${request.clientId} ${request.requestNumber}`;
+      this.#open.set(key, (this.#open.get(key) ?? 0) + 1);
+      this.#member.requestsOpen++;
+    }
+  }
+
+  /** Every request that a live node has taken is answered once. */
+  #answers(batch: Uint8Array): void {
+    const answer = new ResultReader(batch);
+    this.#surroundings.delivered(this.#member, batch.byteLength);
+    while (answer.next()) {
+      this.#surroundings.answered(this.#member, answer.status);
+      const key = `${answer.clientId} ${answer.requestNumber}`;
+      const times = this.#open.get(key) ?? 0;
+      if (times === 0) this.#surroundings.misanswered(this.#member, answer.requestNumber);
+      if (times > 1) this.#open.set(key, times - 1);
+      else this.#open.delete(key);
+      this.#member.requestsOpen--;
+    }
   }
 }
 

@@ -41,8 +41,7 @@ export class Counts {
   }
 
   coverage(
-    schedule: Schedule,
-    faultsBit: number,
+    faults: { readonly scheduled: number; readonly bit: number },
     history: readonly HistoryOperation[],
     committed: readonly Entry[],
   ): Coverage {
@@ -51,8 +50,8 @@ export class Counts {
     let configurations = 0;
     for (const { kind } of committed) if (kind === 'configuration') configurations++;
     return {
-      faultsScheduled: schedule.faults.length,
-      faultsBit,
+      faultsScheduled: faults.scheduled,
+      faultsBit: faults.bit,
       messagesSent: this.messagesSent,
       messagesDropped: this.messagesDropped,
       crashes: this.crashes,

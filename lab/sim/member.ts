@@ -23,7 +23,7 @@ import {
   MemoryStorage,
 } from '../../src/storage/memory.ts';
 import type { Storage } from '../../src/storage/storage.ts';
-import type { DiskSettings } from '../schedule.ts';
+import type { DiskSettings, Schedule } from '../schedule.ts';
 import type { NodeClock } from './clock.ts';
 import type { Events } from './events.ts';
 
@@ -36,6 +36,7 @@ export type MemberOptions = {
   readonly seed: number;
   /** Most sessions that its state machine keeps. */
   readonly sessionsMax: number;
+  readonly sizes: Schedule['sizes'];
 };
 
 /** What the member needs from its cluster. */
@@ -81,6 +82,8 @@ export class Member {
   writesRefused = 0;
   /** It stopped by itself, because it could not write. */
   stoppedByDisk = false;
+  /** Requests of clients that the node has taken and not answered. */
+  requestsOpen = 0;
   /** What has had to wait while the node stood still. */
   heldUp = 0;
   readonly #options: MemberOptions;
@@ -131,8 +134,9 @@ export class Member {
 
   /** Starts the node on what its disk holds; a disk that lost acknowledged records refuses. */
   start(): void {
-    const { id, seed } = this.#options;
+    const { id, seed, sizes } = this.#options;
     this.starts++;
+    this.requestsOpen = 0;
     this.kv = this.#createKv();
     this.state = 'running';
     this.stoppedByDisk = false;
@@ -143,7 +147,14 @@ export class Member {
     const configuration = stranger ? NOBODY : this.#options.configuration;
     const rng = fork(seed, `node ${id} ${this.starts}`);
     const node: Node = new Node(
-      { ...this.#options, id: this.name, configuration, rng, requestsMax: REQUESTS_MAX },
+      {
+        ...this.#options,
+        ...(sizes === undefined ? {} : { sliceBytes: sizes.sliceBytes }),
+        id: this.name,
+        configuration,
+        rng,
+        requestsMax: REQUESTS_MAX,
+      },
       {
         clock: {
           nowUs: () => this.clock.readUs(events.nowUs),
@@ -198,7 +209,8 @@ export class Member {
   }
 
   #createKv(): Kv {
-    return new Kv({ sessionsMax: this.#options.sessionsMax });
+    const { sessionsMax, sizes } = this.#options;
+    return new Kv({ sessionsMax }, sizes);
   }
 
   pause(kind: 'paused' | 'suspended'): void {
@@ -247,6 +259,17 @@ export class Member {
       this.#refused = this.full;
       const outcome = this.full ? 'full' : 'durable';
       events.after(drawnUs + Math.round(this.slowerByMs * US_PER_MS), () => written(outcome));
+    },
+    read: (_bytes, done) => {
+      const { readMs } = this.#options.disk;
+      if (readMs === undefined) {
+        done();
+        return;
+      }
+      const [low, high] = readMs.map((ms) => Math.round(ms * US_PER_MS)) as [number, number];
+      const drawnUs = between(this.#diskRng, low, high);
+      const slowerUs = Math.round(this.slowerByMs * US_PER_MS);
+      this.#surroundings.events.after(drawnUs + slowerUs, done);
     },
     tell: (hear) => {
       const { node } = this;

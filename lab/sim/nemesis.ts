@@ -12,6 +12,7 @@ import {
   type FaultAction,
   type Target,
 } from '../faults.ts';
+import type { Place } from '../places.ts';
 import type { Events } from './events.ts';
 import type { Member } from './member.ts';
 import { linkName, type Network } from './network.ts';
@@ -30,7 +31,7 @@ type Band = {
 };
 
 /** One action of the schedule, and whether it bit. */
-type Injection = { readonly action: FaultAction; bit: boolean };
+type Injection = { readonly action: FaultAction; bit: boolean; there?: NodeId | undefined };
 type Waiting = { readonly injection: Injection; readonly condition: Condition };
 
 export type Cluster = {
@@ -59,6 +60,7 @@ export class Nemesis {
   /** Per server: the drift of the run, and those of faults in force on top of it. */
   readonly #drifts = new Map<NodeId, { driftPpm: number }[]>();
   #over = false;
+  #inVain = 0;
 
   constructor(cluster: Cluster, actions: readonly FaultAction[], seed: number) {
     this.#cluster = cluster;
@@ -70,6 +72,11 @@ export class Nemesis {
   /** Faults that changed something. */
   get bitten(): number {
     return this.#injections.filter(({ bit }) => bit).length;
+  }
+
+  /** Faults that waited to the end for a place that nobody came to. */
+  get inVain(): number {
+    return this.#inVain;
   }
 
   start(): void {
@@ -96,11 +103,16 @@ export class Nemesis {
     this.#trigger(({ kind }) => kind === 'leaderElected');
   }
 
+  /** A server has come to a place; `there` means it from then on. */
+  reached(place: Place, { id }: Member): void {
+    this.#trigger((condition) => condition.kind === 'reached' && condition.place === place, id);
+  }
+
   /** Some server's commitIndex has moved. */
   committed(): void {
     if (this.#waiting.length === 0) return;
     this.#trigger((condition) => {
-      if (condition.kind === 'leaderElected') return false;
+      if (condition.kind === 'leaderElected' || condition.kind === 'reached') return false;
       const { committedIndex, members } = this.#cluster;
       const index = condition.kind === 'committed' ? condition.index : committedIndex;
       let know = 0;
@@ -116,17 +128,19 @@ export class Nemesis {
   end(): void {
     this.#over = true;
     this.#operator.end();
+    this.#inVain = this.#waiting.filter(({ condition }) => condition.kind === 'reached').length;
     this.#waiting = [];
     for (const band of [...this.#bands]) this.#finish(band);
   }
 
-  #trigger(holds: (condition: Condition) => boolean): void {
+  #trigger(holds: (condition: Condition) => boolean, there?: NodeId): void {
     if (this.#waiting.length === 0) return;
     const due = this.#waiting.filter(({ condition }) => holds(condition));
     if (due.length === 0) return;
     this.#waiting = this.#waiting.filter((waiting) => !due.includes(waiting));
     // After the step that made it true has been carried out.
     for (const { injection } of due) {
+      injection.there = there;
       this.#cluster.events.after(0, () => {
         if (!this.#over) this.#strike(injection);
       });
@@ -134,7 +148,7 @@ export class Nemesis {
   }
 
   #strike(injection: Injection): void {
-    const { fault, forMs } = injection.action;
+    const { fault, forMs } = actionAt(injection);
     const band = this.#inject(injection, fault);
     if (band === null) return;
     this.#bands.add(band);
@@ -407,6 +421,12 @@ export class Nemesis {
     if (target === 'leader') return leader;
     return running.find((member) => member !== leader) ?? leader;
   }
+}
+
+/** With the name of the server that `there` means. */
+function actionAt({ action, there }: Injection): FaultAction {
+  if (there === undefined) return action;
+  return JSON.parse(JSON.stringify(action), (_name, value) => (value === 'there' ? there : value));
 }
 
 function hasLaterConfiguration({ disk, raft }: Member, committedIndex: number): boolean {

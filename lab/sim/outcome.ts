@@ -2,6 +2,7 @@
 import { contentDigest } from '../../src/kv.ts';
 import { checkState } from '../../src/raft/invariants.ts';
 import { ByteTable } from '../../src/table.ts';
+import type { Acknowledged } from '../acknowledged.ts';
 import { CheckFailure, PROPERTIES } from '../checker.ts';
 import { checkLinearizability } from '../linearizability.ts';
 import type { Model } from '../model.ts';
@@ -26,7 +27,26 @@ export function checkOutcome({ members, clients, committed, events, schedule }: 
     const message = `${lost} acknowledged writes are not in the committed log`;
     throw new CheckFailure(PROPERTIES.exactlyOnce, message);
   }
+  checkRefusals(clients.refused, replay);
   checkHistory(clients.history, events.nowUs / US_PER_MS);
+}
+
+/** What a client was told is surely not executed must not be in the log, then or later. */
+function checkRefusals(refused: Acknowledged, { executed, repeated }: Replay): void {
+  let done = 0;
+  for (const [clientId, requests] of refused) {
+    const seen = executed.get(clientId);
+    requests.forEach((isRefused, requestNumber) => {
+      if (isRefused === 1 && seen?.[requestNumber] === 1) done++;
+    });
+  }
+  if (done > 0) {
+    const message = `${done} writes were refused as surely not executed, and take effect`;
+    throw new CheckFailure(PROPERTIES.definiteRefusals, message);
+  }
+  if (repeated === 0) return;
+  const message = `${repeated} writes that were sent once take effect twice`;
+  throw new CheckFailure(PROPERTIES.exactlyOnce, message);
 }
 
 function applied({ raft }: Member): number {

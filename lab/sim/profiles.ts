@@ -72,7 +72,8 @@ export function scheduleOf(seed: number, profile: Profile): Schedule {
   const settings = drawSettings(fork(seed, 'schedule settings'), features);
   const recoveryRng = fork(seed, 'schedule recovery');
   const core = drawCore(recoveryRng, nodes);
-  const clients = drawClients(fork(seed, 'schedule clients'), features);
+  const rare = drawRare(fork(seed, 'schedule rare'), features);
+  const clients = drawClients(fork(seed, 'schedule clients'), features, rare);
   const servers = nodeIds(count + features.spares);
   const { durationMs } = shape;
   const faultRng = fork(seed, 'schedule faults');
@@ -84,9 +85,12 @@ export function scheduleOf(seed: number, profile: Profile): Schedule {
     spares: features.spares,
     settings,
     batchCommands: pick(fork(seed, 'schedule batch'), [1, 4, 512]),
-    link: drawLink(fork(seed, 'schedule link'), shape.lossyLinks),
+    link: drawLink(fork(seed, 'schedule link'), shape.lossyLinks, rare.slow ? settings : null),
     clientLink: drawLink(fork(seed, 'schedule client link'), shape.lossyLinks),
-    disk: drawDisk(fork(seed, 'schedule disk')),
+    disk: drawDisk(fork(seed, 'schedule disk'), rare),
+    ...(rare.small ? { sizes: drawSizes(fork(seed, 'schedule sizes')) } : {}),
+    ...(rare.asBytes ? { asBytes: true } : {}),
+    ...(rare.firstTerm > 0 ? { firstTerm: rare.firstTerm } : {}),
     clocks: drawClocks(fork(seed, 'schedule clocks'), servers.length, settings.clockDriftPpm),
     clients,
     durationMs,
@@ -107,6 +111,7 @@ export function scheduleOf(seed: number, profile: Profile): Schedule {
       toMs: durationMs - LAST_OPERATION_MS,
       clients: clients.count,
       reads: features.leases ? LEASE_READS : READS,
+      texts: textsOf(rare),
     }),
     recovery: drawRecovery(recoveryRng, core, settings, features),
   };
@@ -135,6 +140,55 @@ function drawFeatures(rng: RandomState): Features {
     adaptive: chance(rng, 0.15),
     registered: chance(rng, 0.4),
     tight: chance(rng, 0.3),
+  };
+}
+
+/** What is otherwise met in large clusters, in long runs or with unusual clients only. */
+type Rare = {
+  /** Slices, segments and buckets, so that there are many. */
+  readonly small: boolean;
+  readonly asBytes: boolean;
+  /** A round trip takes about as long as a heartbeat. */
+  readonly slow: boolean;
+  readonly firstTerm: number;
+  readonly once: number;
+  readonly firstRequestNumber: number;
+  readonly snapshotsTakeTime: boolean;
+  readonly texts: 'plain' | 'alike' | 'many' | 'long';
+};
+
+/** Terms that some number format ends at; who joins takes none from beyond 2^40. */
+const EDGE_TERMS = [2 ** 31 - 3, 2 ** 32 - 3, 2 ** 39];
+const EDGE_REQUESTS = [250, 65_500];
+
+function drawRare(rng: RandomState, { registered }: Features): Rare {
+  const small = chance(rng, 0.4);
+  const asBytes = chance(rng, 0.15);
+  const slow = chance(rng, 0.1);
+  const firstTerm = chance(rng, 0.15) ? pick(rng, EDGE_TERMS) : 0;
+  const once = pick(rng, [0, 0, 1, 2]);
+  const firstRequestNumber = chance(rng, 0.2) ? pick(rng, EDGE_REQUESTS) : 1;
+  const snapshotsTakeTime = chance(rng, 0.5);
+  const texts = pick(rng, ['plain', 'plain', 'plain', 'plain', 'alike', 'many', 'long'] as const);
+  // Who has no session has none that expires.
+  const most = registered ? 0 : once;
+  return {
+    small,
+    asBytes,
+    slow,
+    firstTerm,
+    once: most,
+    firstRequestNumber,
+    snapshotsTakeTime,
+    texts,
+  };
+}
+
+function drawSizes(rng: RandomState): NonNullable<Schedule['sizes']> {
+  return {
+    sliceBytes: pick(rng, [50, 200, 1000]),
+    segmentBytes: pick(rng, [1024, 2048]),
+    bucketSlots: pick(rng, [16, 32]),
   };
 }
 
@@ -198,10 +252,18 @@ function drawSnapshots(
   };
 }
 
-function drawLink(rng: RandomState, lossy: number): LinkSettings {
+/** With `slow`, a round trip takes about as long as the heartbeat of these settings. */
+function drawLink(
+  rng: RandomState,
+  lossy: number,
+  slow: Pick<Settings, 'heartbeatMs'> | null = null,
+): LinkSettings {
   const near = { delayMs: 0.5, jitterMs: 0.3 };
   const far = { delayMs: 5, jitterMs: 4 };
-  const base: LinkSettings = { ...PERFECT, ...pick(rng, [near, near, far]) };
+  const drawn = pick(rng, [near, near, far]);
+  const halfMs = (slow?.heartbeatMs ?? 0) / 2;
+  const distance = slow === null ? drawn : { delayMs: halfMs * 0.9, jitterMs: halfMs * 0.2 };
+  const base: LinkSettings = { ...PERFECT, ...distance };
   const faulty = chance(rng, lossy);
   const loss = pick(rng, [0.005, 0.02, 0.08]);
   const burst = pick(rng, [0, 0, 4]);
@@ -211,14 +273,16 @@ function drawLink(rng: RandomState, lossy: number): LinkSettings {
   return faulty ? { ...base, loss, burst, duplicate, reorder, corrupt } : base;
 }
 
-function drawDisk(rng: RandomState): DiskSettings {
+function drawDisk(rng: RandomState, { snapshotsTakeTime }: Rare): DiskSettings {
   const latencyMs = pick(rng, [
     [0, 0] as const,
     [0.1, 1] as const,
     [1, 5] as const,
     [2, 12] as const,
   ]);
-  return { latencyMs, torn: pick(rng, [0, 0.3]), late: pick(rng, [0, 0.3]) };
+  const fates = { torn: pick(rng, [0, 0.3]), late: pick(rng, [0, 0.3]) };
+  const readMs = pick(rng, [[0.1, 1] as const, [1, 10] as const]);
+  return { latencyMs, ...fates, ...(snapshotsTakeTime ? { readMs } : {}) };
 }
 
 /** With leases, some clocks are as slow or as fast as these allow for. */
@@ -234,13 +298,25 @@ function drawClocks(rng: RandomState, count: number, boundPpm: number | null): C
   });
 }
 
-function drawClients(rng: RandomState, { registered }: Features): Schedule['clients'] {
+function drawClients(
+  rng: RandomState,
+  { registered }: Features,
+  { once, firstRequestNumber }: Rare,
+): Schedule['clients'] {
   const count = between(rng, 2, 6);
   const requestTimeoutMs = pick(rng, [1000, 2500, 4000]);
   const retryMs = pick(rng, [60, 150, 300]);
   // Only who is registered learns that its session has expired.
   const sessionsMax = registered ? count + pick(rng, [-1, 0, 1, 3]) : 10_000;
-  return { count, requestTimeoutMs, retryMs, registered, sessionsMax };
+  return {
+    count,
+    requestTimeoutMs,
+    retryMs,
+    registered,
+    sessionsMax,
+    ...(once > 0 ? { once: Math.min(once, count - 1) } : {}),
+    ...(firstRequestNumber > 1 ? { firstRequestNumber } : {}),
+  };
 }
 
 const KINDS = [
@@ -262,6 +338,46 @@ const READS: readonly ReadWay[] = [
 /** Where there are leases. */
 const LEASE_READS: readonly ReadWay[] = [...READS, ...Array<'lease'>(32).fill('lease')];
 
+type Texts = {
+  /** The key of a number that was drawn from 1 to the keys' number, which is `keys` at most. */
+  key(number: number): string;
+  readonly keys: number;
+  /** A value that is written once; `draw` is any number. */
+  value(i: number, draw: number): string;
+};
+
+const FEW_KEYS = 6;
+const LONG_VALUE = 100_000;
+
+/** What a table could confuse: prefixes, equal lengths, a difference in one byte. */
+function textsOf({ texts }: Rare): Texts {
+  const key = (number: number): string => `k${number}`;
+  const value = (i: number): string => `v${i}`;
+  switch (texts) {
+    case 'plain':
+      return { keys: FEW_KEYS, key, value };
+    case 'alike':
+      return {
+        keys: FEW_KEYS,
+        // Each a prefix of the next, but for two that differ in their last byte alone.
+        key: (number) => (number < 5 ? 'k'.repeat(number) : `${'k'.repeat(40)}${number}`),
+        // Of equal length, with a length of their own, and lengths at the ends of a byte.
+        value: (i, draw) =>
+          draw % 3 === 0
+            ? `${i}`.padStart(5, '0')
+            : `${i}:`.padEnd(draw % 2 === 0 ? 255 : 257, 'x'),
+      };
+    case 'many':
+      return { keys: 2000, key, value };
+    case 'long':
+      return {
+        keys: FEW_KEYS,
+        key,
+        value: (i, draw) => (draw % 100 === 0 ? `${i}:`.padEnd(LONG_VALUE, 'x') : value(i)),
+      };
+  }
+}
+
 /**
  * Operations on few keys, so that they meet; every value is written once, so that what is read
  * tells who wrote it.
@@ -273,9 +389,17 @@ function drawOperations(
     toMs,
     clients,
     reads,
-  }: { perSecond: number; toMs: number; clients: number; reads: readonly ReadWay[] },
+    texts,
+  }: {
+    perSecond: number;
+    toMs: number;
+    clients: number;
+    reads: readonly ReadWay[];
+    texts: Texts;
+  },
 ): ScheduledOperation[] {
-  const keys = between(rng, 1, 6);
+  const few = between(rng, 1, 6);
+  const keys = texts.keys > FEW_KEYS ? texts.keys : few;
   /** By key, the values that were written last, for cas to expect. */
   const recent = new Map<string, string[]>();
   const count = Math.floor((toMs * perSecond) / 1000);
@@ -283,14 +407,14 @@ function drawOperations(
     const atMs = Math.floor((i * toMs) / count) + between(rng, 0, 20);
     const client = between(rng, 0, clients - 1);
     const op = pick(rng, KINDS);
-    const key = `k${between(rng, 1, keys)}`;
+    const key = texts.key(between(rng, 1, keys));
     const written = recent.get(key) ?? [];
     const guess = pick(rng, [0, 0, 1, 2]);
     const absent = chance(rng, 0.15);
     const read = pick(rng, reads);
     if (op === 'get' && read !== 'linearizable') return { atMs, client, op, key, read };
     if (op === 'get' || op === 'delete') return { atMs, client, op, key };
-    const value = `v${i}`;
+    const value = texts.value(i, between(rng, 0, 999));
     recent.set(key, [value, ...written].slice(0, 3));
     if (op !== 'cas') return { atMs, client, op, key, value };
     const expected = absent ? null : (written[guess] ?? null);

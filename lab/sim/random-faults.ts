@@ -7,6 +7,7 @@ import { between, chance, pick, type RandomState } from '../../src/raft/random.t
 import type { NodeId } from '../../src/raft/types.ts';
 import type { LinkSettings } from '../../src/transport/link.ts';
 import type { Fault, FaultAction, Target } from '../faults.ts';
+import type { Place } from '../places.ts';
 
 export type FaultPlan = {
   /** All servers, spares included. */
@@ -36,6 +37,7 @@ type Kind =
   | 'links'
   | 'lateNews'
   | 'figureEight'
+  | 'ambush'
   | 'clock'
   | 'slowDisk'
   | 'fullDisk'
@@ -64,6 +66,7 @@ const WEIGHTS: readonly (readonly [Kind, number])[] = [
   ['links', 14],
   ['lateNews', 5],
   ['figureEight', 5],
+  ['ambush', 14],
   ['clock', 4],
   ['slowDisk', 6],
   ['fullDisk', 3],
@@ -133,6 +136,8 @@ function draw(
       return lateNews(atMs, rng, plan);
     case 'figureEight':
       return figureEight(atMs, rng, plan);
+    case 'ambush':
+      return ambush(atMs, rng, plan);
     case 'clock':
       return [clockFault(atMs, rng, node, forMs)];
     case 'slowDisk': {
@@ -339,6 +344,64 @@ function figureEight(atMs: number, rng: RandomState, plan: FaultPlan): FaultActi
       forMs: awayMs,
     },
   ];
+}
+
+/** Places that are come to at other moments than elections and commits. */
+const AMBUSHES: readonly Place[] = [
+  'votePersisted',
+  'entriesTruncated',
+  'compactionRecorded',
+  'snapshotBegun',
+  'snapshotSaved',
+  'snapshotReceiving',
+  'laterChunkSent',
+  'snapshotReceived',
+  'snapshotInstalled',
+  'readIndexAsked',
+  'readIndexAnswered',
+  'timeoutNowSent',
+  'electedByTransfer',
+  'answeredNotLeader',
+  'answeredNotExecuted',
+  'answeredOutcomeUnknown',
+];
+const MEMBERSHIP_AMBUSHES: readonly Place[] = [
+  'jointAppended',
+  'jointAppended',
+  'learnerAppended',
+  'jointAppended',
+  'finalAppended',
+  'learnerApplied',
+  'jointApplied',
+  'finalApplied',
+  'electedInJoint',
+];
+
+/**
+ * Strikes where a server comes to a certain place: the server itself, who leads then, or the links
+ * between them; now and then several places one after the other.
+ */
+function ambush(atMs: number, rng: RandomState, plan: FaultPlan): FaultAction[] {
+  const places = plan.membership ? [...AMBUSHES, ...MEMBERSHIP_AMBUSHES] : AMBUSHES;
+  const leases: readonly Place[] = ['leaseUsed', 'leaseAfterTransfer'];
+  const all = plan.steadyClocks ? [...places, ...leases] : places;
+  return Array.from({ length: pick(rng, [1, 1, 2, 3]) }, (_, i) => {
+    const place = pick(rng, all);
+    const fault = pick<Fault>(rng, [
+      { kind: 'crash', node: 'there' },
+      { kind: 'crash', node: 'there' },
+      { kind: 'crash', node: 'leader' },
+      { kind: 'pause', node: 'there' },
+      { kind: 'partition', groups: [['there']] },
+      { kind: 'partition', groups: [['leader']] },
+      { kind: 'diskSlow', node: 'there', latencyMs: plan.electionTimeoutMs },
+      { kind: 'link', from: 'there', to: '*', settings: { delayMs: plan.electionTimeoutMs } },
+      { kind: 'link', from: '*', to: 'there', settings: { duplicate: 1 } },
+    ]);
+    const forMs = fault.kind === 'crash' ? downtime(rng, plan) : length(rng, plan);
+    const fromMs = atMs + i * between(rng, 0, plan.electionTimeoutMs);
+    return { atMs: fromMs, when: { kind: 'reached', place }, fault, forMs };
+  });
 }
 
 function clockFault(atMs: number, rng: RandomState, node: Target, forMs: number): FaultAction {

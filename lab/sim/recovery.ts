@@ -40,6 +40,10 @@ export class Recovery {
     if (leader === null) return `there is no leader; ${this.#states()}`;
     const late = this.#late(leader);
     if (late.length > 0) return `${late.join(', ')} did not catch up; ${this.#states()}`;
+    const waiting = this.#waiting(leader).map(({ id, requestsOpen }) => `${requestsOpen} at ${id}`);
+    if (waiting.length > 0) {
+      return `requests of clients wait for an answer: ${waiting.join(', ')}; ${this.#states()}`;
+    }
     return `${this.#outstanding} fresh operations were not served; ${this.#states()}`;
   }
 
@@ -62,8 +66,14 @@ export class Recovery {
       this.#outstanding === 0 &&
       leader !== null &&
       this.#late(leader).length === 0 &&
-      this.#simulation.clients.pending === 0;
+      this.#simulation.clients.pending === 0 &&
+      this.#waiting(leader).length === 0;
     if (!this.isOver) this.#simulation.events.after(LOOK_US, () => this.#look());
+  }
+
+  /** Who belongs answers all that it was asked, whether its client still waits or not. */
+  #waiting(leader: Member): Member[] {
+    return this.#belonging(leader).filter(({ requestsOpen, isUp }) => isUp && requestsOpen > 0);
   }
 
   #leader(): Member | null {
@@ -73,12 +83,17 @@ export class Recovery {
   #late(leader: Member): string[] {
     const { raft } = leader;
     if (raft === null) return [];
-    const { learners, outgoing, voters } = latestConfiguration(raft.persistent.log);
-    // Spares, and those who left, are sent nothing.
-    const belonging = new Set([...voters, ...outgoing, ...learners]);
-    return this.#healed
-      .filter((member) => belonging.has(member.name) && !isCaughtUp(member, raft))
+    return this.#belonging(leader)
+      .filter((member) => !isCaughtUp(member, raft))
       .map(({ id }) => id);
+  }
+
+  /** Spares, and those who left, are sent nothing. */
+  #belonging({ raft }: Member): Member[] {
+    if (raft === null) return [];
+    const { learners, outgoing, voters } = latestConfiguration(raft.persistent.log);
+    const belonging = new Set([...voters, ...outgoing, ...learners]);
+    return this.#healed.filter(({ name }) => belonging.has(name));
   }
 
   #states(): string {

@@ -6,6 +6,7 @@
  * recover within its bound. What clients saw and what replicas hold is judged at the end.
  */
 
+import type { Status } from '../../src/command.ts';
 import { addressOf } from '../../src/raft/identity.ts';
 import { checkState, InvariantViolation } from '../../src/raft/invariants.ts';
 import { lastIndex } from '../../src/raft/log.ts';
@@ -39,6 +40,7 @@ import { Member, NOBODY } from './member.ts';
 import { Nemesis } from './nemesis.ts';
 import { type Link, linkName, Network } from './network.ts';
 import { checkOutcome } from './outcome.ts';
+import { Reach } from './reach.ts';
 import { Recovery } from './recovery.ts';
 import { Tracer } from './tracer.ts';
 
@@ -69,6 +71,7 @@ export class Simulation {
   readonly #eventsMax: number;
   readonly #pendingMax: number;
   readonly #counts = new Counts();
+  readonly #reach: Reach;
 
   /** With `ownSettings`, servers may differ from what the schedule says of all. */
   constructor(
@@ -104,6 +107,11 @@ export class Simulation {
     const voters = nodeIds(schedule.nodes);
     this.#checker = new Checker(this.#disks, { voters, outgoing: [], learners: [] });
     this.#nemesis = new Nemesis(this, schedule.faults, schedule.seed);
+    this.#reach = new Reach(
+      schedule,
+      () => this.events.nowUs,
+      (place, member) => this.#nemesis.reached(place, member),
+    );
     this.clients = connectClients(schedule, this, checksum);
   }
 
@@ -180,12 +188,14 @@ export class Simulation {
     for (const { id, kv } of this.members.values()) this.tracer.happened(kv.digest(), id);
     const trace = this.tracer.end();
     const { history } = this.clients;
-    const { bitten } = this.#nemesis;
-    const coverage = this.#counts.coverage(schedule, bitten, history, this.committed);
+    const { bitten, inVain } = this.#nemesis;
+    const faults = { scheduled: schedule.faults.length - inVain, bit: bitten };
+    const coverage = this.#counts.coverage(faults, history, this.committed);
     return {
       verdict: this.#verdict(coverage),
       traceHash: this.tracer.fingerprint.toString(),
       coverage,
+      reached: [...this.#reach.reached].sort(),
       events: events.count,
       simulatedMs: events.nowUs / US_PER_MS,
       recoveredAfterMs,
@@ -209,6 +219,7 @@ export class Simulation {
   start(member: Member): void {
     if (member.state !== 'down') return;
     this.tracer.happened(`start of ${member.id}`, member.id);
+    this.#begins(member);
     const promised = member.disk.acknowledged;
     member.start();
     if (member.isUp && (member.disk.isDamaged || member.disk.unitCount < promised)) {
@@ -220,8 +231,19 @@ export class Simulation {
     }
   }
 
+  /** A blank disk of the first incarnation has seen the terms that the run begins with. */
+  #begins({ disk, name, id }: Member): void {
+    const { firstTerm = 0 } = this.schedule;
+    if (firstTerm === 0 || disk.unitCount > 0 || name !== id) return;
+    const termAndVote = { currentTerm: firstTerm, votedFor: null };
+    disk.acknowledge(
+      disk.write([{ termAndVote, truncateFrom: null, entries: [], compactTo: null }]),
+    );
+  }
+
   crash(member: Member): void {
     this.#counts.crashes++;
+    this.#reach.crashed(member);
     member.crash();
     this.tracer.stands(member.id, 'down');
   }
@@ -279,6 +301,7 @@ export class Simulation {
     const { raft } = member;
     if (raft === null) return;
     this.tracer.stands(member.id, raft);
+    this.#reach.started(member);
     this.#attempt(() => {
       checkState(raft);
       this.#checker.started(raft);
@@ -292,6 +315,7 @@ export class Simulation {
     this.#checker.stepped(effects, state);
     this.#transfers.stepped(input, effects, state);
     this.#counts.stepped(effects);
+    this.#reach.stepped(member, input, effects, state);
     if (state.role !== before && state.role.kind === 'leader') {
       checkState(state);
       this.#counts.elected(state);
@@ -304,6 +328,19 @@ export class Simulation {
   flawed(member: Member, from: NodeId, flaw: Flaw): void {
     const what = `${member.id} drops what ${from} sent, which no correct server does (${flaw})`;
     this.#fail(new CheckFailure(PROPERTIES.soundMessages, what));
+  }
+
+  answered(member: Member, status: Status): void {
+    this.#reach.answered(member, status);
+  }
+
+  delivered(member: Member, bytes: number): void {
+    this.#reach.delivered(member, bytes);
+  }
+
+  misanswered(member: Member, requestNumber: number): void {
+    const what = `${member.id} answers request ${requestNumber}, which it has answered already`;
+    this.#fail(new CheckFailure(PROPERTIES.answeredOnce, what));
   }
 
   failed(member: Member, error: Error): void {
@@ -330,6 +367,8 @@ export class Simulation {
     }
     this.#counts.sent(message);
     const traced = this.tracer.sent(message);
+    const from = this.members.get(addressOf(message.from));
+    if (from !== undefined) this.#reach.sent(message, from);
     const address = addressOf(message.to);
     // To an earlier incarnation of its own: nobody is there any more.
     if (address === addressOf(message.from)) return;
@@ -339,6 +378,7 @@ export class Simulation {
       throw new Error(`${message.from} sends to ${message.to}, who is unknown`);
     }
     const settings = this.linkSettings(message, link);
+    const asBytes = this.schedule.asBytes === true ? this.#encode(message) : null;
     const fate = this.network.send(link, frameBytes(message), settings, (corruptBit) => {
       if (corruptBit >= 0 && this.#isDamaged(message, corruptBit)) {
         this.#counts.messagesDropped++;
@@ -349,8 +389,9 @@ export class Simulation {
       } else {
         const { node } = to;
         this.tracer.arrived(traced, 'delivered');
+        const received = asBytes === null ? message : this.#read(asBytes);
         to.turn(() => {
-          if (to.node === node) node.receive(message);
+          if (to.node === node) node.receive(received);
         });
       }
     });
@@ -359,9 +400,19 @@ export class Simulation {
     this.tracer.arrived(traced, fate);
   }
 
+  #encode(message: Message): Uint8Array<ArrayBuffer> {
+    return encode(message, this.#sequence++, this.#checksum);
+  }
+
+  #read(frame: Uint8Array): Message {
+    const read = decode(frame, this.#checksum);
+    if (read === null) throw new Error('a frame that nothing happened to cannot be read');
+    return read.message;
+  }
+
   /** Whether the receiver's checksum finds the bit that the link flipped. */
   #isDamaged(message: Message, corruptBit: number): boolean {
-    const frame = encode(message, this.#sequence++, this.#checksum);
+    const frame = this.#encode(message);
     const byte = Math.floor(corruptBit / 8);
     frame[byte] = (frame[byte] as number) ^ (1 << (corruptBit % 8));
     return decode(frame, this.#checksum) === null;
@@ -421,18 +472,18 @@ export class Simulation {
   }
 
   #createDisk(id: string): MemoryDisk {
-    return new MemoryDisk(`disk of ${id}`, this.#checksum);
+    return new MemoryDisk(`disk of ${id}`, this.#checksum, this.schedule.asBytes === true);
   }
 
   #createMember(id: string, number: number, settings: Settings): Member {
     const { schedule } = this;
-    const { batchCommands, clients, disk, seed } = schedule;
+    const { batchCommands, clients, disk, seed, sizes } = schedule;
     const voters = nodeIds(schedule.nodes);
     const configuration = voters.includes(id) ? { ...NOBODY, voters } : NOBODY;
     const { sessionsMax } = clients;
     const clock = new NodeClock(schedule.clocks[number] ?? { offsetMs: 0, driftPpm: 0 });
     return new Member(
-      { id, settings, configuration, batchCommands, disk, seed, sessionsMax },
+      { id, settings, configuration, batchCommands, disk, seed, sessionsMax, sizes },
       clock,
       this.#createDisk(id),
       this,

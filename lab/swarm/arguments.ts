@@ -36,6 +36,8 @@ export type SwarmRequest = {
   /** `undefined`: as many as there are cores. */
   readonly threads: number | undefined;
   readonly json: boolean;
+  /** Shows in how many runs each place was reached. */
+  readonly reach: boolean;
 };
 
 export type Request =
@@ -63,6 +65,7 @@ Examples:
   npm run sim -- --seeds 1..1000                   many runs, on all cores
   npm run sim -- --for 10m --profile harsh         as many as there is time for
   npm run sim -- --seeds 5000.. --for 1h
+  npm run sim -- --seeds 1..1000 --reach           what they put to the test
   npm run sim -- --seed 7 --shrink                 a failure made small, with pictures
   npm run sim -- --seed 7 --save schedule.json     to edit, and then:
   npm run sim -- --schedule schedule.json --history history.ndjson
@@ -123,6 +126,11 @@ function options(): Option[] {
   const show = [
     new Option('--trace', 'print every event of a run').conflicts(['json']),
     new Option('--json', 'print one JSON document on standard output, all else on the other'),
+    new Option('--reach', 'of many runs, show in how many each place was come to').conflicts([
+      'json',
+      'seed',
+      'schedule',
+    ]),
     once(new Option('--save <file>', 'write the schedule of the seed')),
     once(new Option('--history <file>', 'write what the clients asked and were told, as NDJSON')),
     new Option(
@@ -207,7 +215,7 @@ function swarmRequest(
     throw mistake('--seeds', String(seeds), 'a list without end only with --for');
   }
   const threads = numberOf('--threads', values.threads, THREADS_BOUNDS);
-  return { kind: 'swarm', ranges, threads, ...common };
+  return { kind: 'swarm', ranges, threads, reach: values.reach === true, ...common };
 }
 
 function profileOf(value: string | boolean | undefined): Profile {

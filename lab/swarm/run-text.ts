@@ -3,6 +3,7 @@ import { SESSION_BOUNDS } from '../../src/kv.ts';
 import type { Settings } from '../../src/raft/types.ts';
 import { type LinkSettings, PERFECT } from '../../src/transport/link.ts';
 import { type Condition, describeFault, type FaultAction, type Target } from '../faults.ts';
+import { PLACES } from '../places.ts';
 import { percent, shortNumber } from '../report/table.ts';
 import type { ClockSettings, Schedule, ScheduledOperation } from '../schedule.ts';
 import type { Coverage, RunResult, Verdict } from '../verdict.ts';
@@ -160,6 +161,7 @@ function rest({ others }: Schedule['recovery']): string {
 
 function conditionText(condition: Condition): string {
   if (condition.kind === 'leaderElected') return 'a leader is elected';
+  if (condition.kind === 'reached') return PLACES[condition.place];
   const entry = condition.kind === 'committed' ? `entry ${condition.index}` : 'the latest entry';
   const know = condition.nodes === 1 ? 'knows' : 'know';
   return `${several(condition.nodes, 'node')} ${know} ${entry} committed`;

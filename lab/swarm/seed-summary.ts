@@ -14,7 +14,7 @@ export type SeedSummary = {
   readonly options: Readonly<Record<string, string>>;
   readonly result: Pick<
     RunResult,
-    'coverage' | 'events' | 'simulatedMs' | 'recoveredAfterMs' | 'traceHash'
+    'coverage' | 'reached' | 'events' | 'simulatedMs' | 'recoveredAfterMs' | 'traceHash'
   > & { readonly wallMs: number };
 };
 
@@ -35,6 +35,7 @@ const NOTHING_COVERED: Coverage = {
 };
 const NOTHING_RUN: SeedSummary['result'] = {
   coverage: NOTHING_COVERED,
+  reached: [],
   events: 0,
   simulatedMs: 0,
   recoveredAfterMs: null,
@@ -71,9 +72,8 @@ function runSeed(
     const schedule = scheduleOf(seed);
     options = optionsOf(schedule);
     const beganMs = performance.now();
-    const { verdict, coverage, events, simulatedMs, recoveredAfterMs, traceHash } = run(schedule);
-    const wallMs = performance.now() - beganMs;
-    const result = { coverage, events, simulatedMs, recoveredAfterMs, traceHash, wallMs };
+    const { verdict, history: _history, trace: _trace, ...measured } = run(schedule);
+    const result = { ...measured, wallMs: performance.now() - beganMs };
     return { seed, verdict, options, result };
   } catch (error) {
     const verdict = { kind: 'error', message: stackText(error) } as const;

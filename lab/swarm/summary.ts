@@ -1,6 +1,7 @@
 /** What came out of a swarm, on one screen and as a document. */
 
 import { oneLine } from '../../src/user-error.ts';
+import { PLACE_NAMES, PLACES, type Place } from '../places.ts';
 import { type Column, NOTHING, sharePercent, shortNumber, textTable } from '../report/table.ts';
 import { clockText } from '../sweep/progress.ts';
 import type { SwarmRequest } from './arguments.ts';
@@ -26,11 +27,12 @@ const MS_PER_MINUTE = 60_000;
 // ---- Text ---------------------------------------------------------------------------------------
 
 export function summaryText(outcome: SwarmOutcome, columns: number): string[] {
-  const { tally } = outcome;
+  const { request, tally } = outcome;
   const options = tally.options;
   return [
     ...figures(outcome).flatMap(([label, text]) => labelled(label, text, columns)),
     ...(options.length === 0 ? [] : ['', ...textTable(optionColumns(options), columns)]),
+    ...(request.reach ? ['', ...textTable(placeColumns(tally.all), columns)] : []),
     ...vacuousText(outcome, columns),
     ...failureText(outcome, columns),
   ];
@@ -112,6 +114,18 @@ function optionColumns(options: Tally['options']): Column[] {
   ];
 }
 
+/** The places that runs came to, those that fewest reached first. */
+function placeColumns({ reached, runs }: Totals): Column[] {
+  const timesAt = (place: Place): number => reached.get(place) ?? 0;
+  const places = PLACE_NAMES.toSorted((a, b) => timesAt(a) - timesAt(b));
+  return [
+    { head: 'place', cells: places, left: true },
+    { head: 'runs', cells: places.map((place) => count(timesAt(place))) },
+    { head: 'share', cells: places.map((place) => sharePercent(ratio(timesAt(place), runs))) },
+    { head: 'what it is', cells: places.map((place) => PLACES[place]), left: true, drop: 1 },
+  ];
+}
+
 function spanText(value: number | null): string {
   return value === null ? NOTHING : ms(value);
 }
@@ -176,12 +190,13 @@ export function jsonOf(outcome: SwarmOutcome): object {
 }
 
 function totalsOf(totals: Totals): object {
-  const { runs, events, simulatedMs, coverage, faultsBit, recoveryMs } = totals;
+  const { runs, events, simulatedMs, coverage, reached, faultsBit, recoveryMs } = totals;
   return {
     runs,
     events,
     simulatedMs: Math.round(simulatedMs),
     coverage,
+    reached: Object.fromEntries(PLACE_NAMES.map((place) => [place, reached.get(place) ?? 0])),
     faultsBitMin: faultsBit.quantile(0),
     faultsBitMedian: faultsBit.quantile(0.5),
     leaderChangesPerMinute: changesPerMinute(totals),

@@ -2,6 +2,7 @@
  * What a swarm counts, in memory that does not grow with the number of its runs. The order in which
  * runs are added makes no difference.
  */
+import type { Place } from '../places.ts';
 import type { Coverage } from '../verdict.ts';
 import { isFailure, type SeedSummary } from './seed-summary.ts';
 
@@ -48,6 +49,8 @@ export class Totals {
     operationsFailed: 0,
     operationsUnknown: 0,
   };
+  /** By place, in how many runs it was reached. */
+  readonly reached = new Map<Place, number>();
   readonly faultsBit = new Distribution();
   /** In whole milliseconds, of the runs that recovered. */
   readonly recoveryMs = new Distribution();
@@ -59,6 +62,9 @@ export class Totals {
     this.wallMs += result.wallMs;
     for (const field of Object.keys(this.coverage) as (keyof Coverage)[]) {
       this.coverage[field] += result.coverage[field];
+    }
+    for (const place of result.reached) {
+      this.reached.set(place, (this.reached.get(place) ?? 0) + 1);
     }
     this.faultsBit.add(result.coverage.faultsBit);
     if (result.recoveredAfterMs !== null) this.recoveryMs.add(Math.round(result.recoveredAfterMs));

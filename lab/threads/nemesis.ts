@@ -105,7 +105,7 @@ export class Nemesis {
       const { fault, atMs, when } = action;
       const injection: Injection = { action, fate: 'waiting' };
       this.injections.push(injection);
-      if (!isPossible(fault)) {
+      if (!isPossible(fault) || when?.kind === 'reached') {
         injection.fate = 'impossible';
         continue;
       }
@@ -141,16 +141,16 @@ export class Nemesis {
 
   #wait(condition: Condition, strike: () => void): void {
     this.#waiting.push({ condition, strike });
-    if (condition.kind !== 'leaderElected' && !this.#looking) void this.#look();
+    if (!isHeardOf(condition) && !this.#looking) void this.#look();
   }
 
   /** Best effort: what comes true and is over between two looks, nobody has seen. */
   async #look(): Promise<void> {
     this.#looking = true;
-    while (this.#waiting.some(({ condition }) => condition.kind !== 'leaderElected')) {
+    while (this.#waiting.some(({ condition }) => !isHeardOf(condition))) {
       const statuses = await this.#cluster.status();
       this.#trigger((condition) => {
-        if (condition.kind === 'leaderElected') return false;
+        if (isHeardOf(condition)) return false;
         const { nodes } = condition;
         const latest = Math.max(0, ...statuses.map(({ commitIndex }) => commitIndex));
         const index = condition.kind === 'committed' ? condition.index : latest;
@@ -341,6 +341,13 @@ export class Nemesis {
 function aimedAt(operation: AdminOperation, id: string | null): AdminOperation {
   if (id === null || operation.kind === 'configure') return operation;
   return operation.kind === 'transfer' ? { ...operation, to: id } : { ...operation, node: id };
+}
+
+/** The cluster tells of it, where other conditions have to be looked at; places are not seen. */
+function isHeardOf(
+  condition: Condition,
+): condition is Extract<Condition, { kind: 'leaderElected' | 'reached' }> {
+  return condition.kind === 'leaderElected' || condition.kind === 'reached';
 }
 
 function isPossible(fault: Fault): fault is PossibleFault {

@@ -49,10 +49,13 @@ export class MemoryDisk implements UnitState {
   /** The highest sequence number that a node was told is durable, noted apart from the units. */
   #acknowledged = 0;
   readonly #checksum: Checksum;
+  readonly #asBytes: boolean;
 
-  constructor(name: string, checksum: Checksum) {
+  /** With `asBytes`, what is read back has been bytes meanwhile, as on a real disk. */
+  constructor(name: string, checksum: Checksum, asBytes = false) {
     this.name = name;
     this.#checksum = checksum;
+    this.#asBytes = asBytes;
   }
 
   /** How many units, from the first on, the node was told are durable. */
@@ -154,6 +157,7 @@ export class MemoryDisk implements UnitState {
   recover(): Stored {
     if (this.#damagedSnapshot !== null) this.#judgeSnapshot(this.#damagedSnapshot);
     if (this.isDamaged) this.#cutDamaged();
+    if (this.#asBytes) this.#readBytes();
     // The node goes on from what it reads: from now on it has promised all of it.
     this.#acknowledged = this.unitCount;
     // The units do not tell of what is made up for here: the checkpoint must.
@@ -161,6 +165,22 @@ export class MemoryDisk implements UnitState {
     const { currentTerm, votedFor, baseIndex, baseTerm, snapshot } = this;
     const entries = this.entries.slice();
     return { currentTerm, votedFor, baseIndex, baseTerm, entries, snapshot };
+  }
+
+  /** Encodes all that is kept, and reads it back. O(bytes kept). */
+  #readBytes(): void {
+    for (const unit of this.#units) {
+      const read = decodeUnit(encodeUnit(unit, this.#checksum), this.#checksum);
+      if (read === null) throw new Error(`${this.name}: unit ${unit.sequence} cannot be read back`);
+      unit.changes = read.changes;
+    }
+    this.#rebuild();
+    const { snapshot: meta, snapshotData: data } = this;
+    if (meta === null) return;
+    const read = decodeSnapshot(encodeSnapshot({ meta, data }, this.#checksum), this.#checksum);
+    if (read === null) throw new Error(`${this.name}: the snapshot cannot be read back`);
+    this.snapshot = read.meta;
+    this.snapshotData = read.data;
   }
 
   /** Another disk stands in its place: nothing is left, and nothing was promised. */

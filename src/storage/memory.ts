@@ -25,6 +25,8 @@ export { MemoryDisk } from './memory-disk.ts';
 export type Medium = {
   /** Calls `written` when the write has ended: at once, later, or never if the power fails. */
   write(bytes: number, written: (outcome: 'durable' | 'full') => void): void;
+  /** Calls `done` when so many bytes have been read; left out, that takes no time. */
+  read?(bytes: number, done: () => void): void;
   /** Calls `hear` when the process gets to it; never if it dies before. */
   tell(hear: () => void): void;
 };
@@ -106,11 +108,19 @@ export class MemoryStorage implements Storage {
     length: number,
     done: (error: StorageError | null, chunk: Chunk | null) => void,
   ): void {
-    let chunk: Chunk | null = null;
-    const failure = failureOf(() => {
-      chunk = this.#disk.readSnapshot(index, offset, length);
-    });
-    done(failure, chunk);
+    const read = (): void => {
+      let chunk: Chunk | null = null;
+      const failure = failureOf(() => {
+        chunk = this.#disk.readSnapshot(index, offset, length);
+      });
+      done(failure, chunk);
+    };
+    if (this.#medium.read === undefined) read();
+    else {
+      this.#medium.read(length, () => {
+        if (!this.#crashed) this.#medium.tell(read);
+      });
+    }
   }
 
   close(done: Done): void {

@@ -96,6 +96,7 @@ export function resultWith(verdict: Verdict, changes: Partial<RunResult> = {}): 
     verdict,
     traceHash: '0123456789abcdef',
     coverage: COVERAGE,
+    reached: ['snapshotSaved', 'votePersisted'],
     events: 1000,
     simulatedMs: 10_000,
     recoveredAfterMs: 250,
