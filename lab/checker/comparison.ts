@@ -1,4 +1,4 @@
-/** Whether two entries, or two configurations, are the same, whoever made them. */
+/** Whether two pieces of plain data are the same, whoever made them. */
 import type { Configuration, Entry } from '../../src/raft/types.ts';
 
 export function sameEntry(a: Entry, b: Entry): boolean {
@@ -17,6 +17,20 @@ export function sameConfiguration(a: Configuration, b: Configuration): boolean {
     sameItems(a.voters, b.voters) &&
     sameItems(a.outgoing, b.outgoing) &&
     sameItems(a.learners, b.learners)
+  );
+}
+
+/** Of any plain data, byte strings included; O(its size). */
+export function sameData(a: unknown, b: unknown): boolean {
+  if (a === b) return true;
+  if (typeof a !== 'object' || typeof b !== 'object' || a === null || b === null) return false;
+  if (ArrayBuffer.isView(a) && ArrayBuffer.isView(b)) {
+    return sameItems(a as Uint8Array, b as Uint8Array);
+  }
+  const names = Object.keys(a);
+  return (
+    names.length === Object.keys(b).length &&
+    names.every((name) => sameData(a[name as keyof typeof a], b[name as keyof typeof b]))
   );
 }
 

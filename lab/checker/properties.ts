@@ -146,6 +146,12 @@ export const PROPERTIES = {
     tla: null,
     what: 'a repeated request takes effect once, and an acknowledged one is not lost',
   },
+  progress: {
+    name: 'Progress',
+    section: '§3.5, §3.7',
+    tla: null,
+    what: 'undisturbed, a leader and its followers have the same log, and it is committed',
+  },
   definiteRefusals: {
     name: 'Definite Refusals',
     section: '§6.3',
@@ -175,6 +181,12 @@ export const PROPERTIES = {
     section: '§3.5, §3.6',
     tla: null,
     what: 'no server sends what a correct one cannot, and another therefore drops',
+  },
+  sameBytes: {
+    name: 'Same Bytes',
+    section: '§3.8',
+    tla: null,
+    what: 'what is read, from a link or a disk, is what was written',
   },
   boundedWork: {
     name: 'Bounded Work',

@@ -82,6 +82,9 @@ export class Member {
   writesRefused = 0;
   /** It stopped by itself, because it could not write. */
   stoppedByDisk = false;
+  /** Faults of it, its clock or its disk that are in force. */
+  #faults = 0;
+  #disturbedUs = 0;
   /** Requests of clients that the node has taken and not answered. */
   requestsOpen = 0;
   /** What has had to wait while the node stood still. */
@@ -121,6 +124,18 @@ export class Member {
     return memberName(this.id, this.incarnation);
   }
 
+  /** When a fault was last in force, or it was not running; infinite while that is so. */
+  get disturbedUs(): number {
+    const isDisturbed = this.#faults > 0 || this.state !== 'running';
+    return isDisturbed ? Number.POSITIVE_INFINITY : this.#disturbedUs;
+  }
+
+  /** A fault of it begins or ends. */
+  disturb(change: 1 | -1): void {
+    this.#faults += change;
+    this.#disturbedUs = this.#surroundings.events.nowUs;
+  }
+
   get isUp(): boolean {
     return this.node !== null;
   }
@@ -136,6 +151,7 @@ export class Member {
   start(): void {
     const { id, seed, sizes } = this.#options;
     this.starts++;
+    this.#disturbedUs = this.#surroundings.events.nowUs;
     this.requestsOpen = 0;
     this.kv = this.#createKv();
     this.state = 'running';
@@ -223,6 +239,7 @@ export class Member {
     if (this.state !== 'paused' && this.state !== 'suspended') return;
     if (this.state === 'suspended') this.clock.go(this.#surroundings.events.nowUs);
     this.state = 'running';
+    this.#disturbedUs = this.#surroundings.events.nowUs;
     const { node } = this;
     const waiting = this.#waiting;
     this.#waiting = [];

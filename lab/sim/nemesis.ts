@@ -221,7 +221,11 @@ export class Nemesis {
     if (member === null) return null;
     const undo = strike(member);
     if (undo === null) return null;
-    return this.#band(injection, { ...fault, node: member.id } as Fault, [member.id], undo);
+    member.disturb(1);
+    return this.#band(injection, { ...fault, node: member.id } as Fault, [member.id], () => {
+      member.disturb(-1);
+      return undo();
+    });
   }
 
   #crash(injection: Injection, member: Member): (() => boolean) | null {

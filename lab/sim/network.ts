@@ -22,6 +22,8 @@ export type Link = {
   base: LinkSettings;
   changes: Partial<LinkSettings>[];
   cuts: number;
+  /** When that last changed. */
+  changedUs: number;
 };
 
 export class Network {
@@ -36,7 +38,7 @@ export class Network {
 
   connect(name: string, settings: LinkSettings): Link {
     const state = createLink(this.#seed, name);
-    const link: Link = { state, settings, base: settings, changes: [], cuts: 0 };
+    const link: Link = { state, settings, base: settings, changes: [], cuts: 0, changedUs: 0 };
     this.#links.set(name, link);
     return link;
   }
@@ -100,12 +102,19 @@ export class Network {
     }
   }
 
+  /** When a fault last lay on the link; infinite while one does. */
+  disturbedUs(name: string): number {
+    const { changedUs, changes, cuts } = this.#link(name);
+    return cuts > 0 || changes.length > 0 ? Number.POSITIVE_INFINITY : changedUs;
+  }
+
   /** What the link has done so far. */
   counters(name: string): Readonly<LinkState['counters']> {
     return this.#link(name).state.counters;
   }
 
   #settle(link: Link): void {
+    link.changedUs = this.#events.nowUs;
     const settings: LinkSettings = Object.assign({}, link.base, ...link.changes);
     link.settings = link.cuts === 0 ? settings : { ...settings, cut: true };
   }

@@ -25,6 +25,7 @@ import { MemoryDisk } from '../../src/storage/memory.ts';
 import { type Storage, StorageError } from '../../src/storage/storage.ts';
 import { type Checksum, decode, encode, frameBytes } from '../../src/transport/codec.ts';
 import type { LinkSettings } from '../../src/transport/link.ts';
+import { sameData } from '../checker/comparison.ts';
 import { SnapshotTransfers } from '../checker/snapshot-transfers.ts';
 import { Checker, CheckFailure, PROPERTIES } from '../checker.ts';
 import type { Fault } from '../faults.ts';
@@ -40,6 +41,7 @@ import { Member, NOBODY } from './member.ts';
 import { Nemesis } from './nemesis.ts';
 import { type Link, linkName, Network } from './network.ts';
 import { checkOutcome } from './outcome.ts';
+import { Progress } from './progress.ts';
 import { Reach } from './reach.ts';
 import { Recovery } from './recovery.ts';
 import { Tracer } from './tracer.ts';
@@ -72,6 +74,7 @@ export class Simulation {
   readonly #pendingMax: number;
   readonly #counts = new Counts();
   readonly #reach: Reach;
+  readonly #progress: Progress;
 
   /** With `ownSettings`, servers may differ from what the schedule says of all. */
   constructor(
@@ -107,6 +110,7 @@ export class Simulation {
     const voters = nodeIds(schedule.nodes);
     this.#checker = new Checker(this.#disks, { voters, outgoing: [], learners: [] });
     this.#nemesis = new Nemesis(this, schedule.faults, schedule.seed);
+    this.#progress = new Progress(this, schedule, (error) => this.#fail(error));
     this.#reach = new Reach(
       schedule,
       () => this.events.nowUs,
@@ -178,6 +182,7 @@ export class Simulation {
   run(): RunResult {
     const { schedule, events } = this;
     this.begin();
+    this.#progress.start();
     for (const operation of schedule.operations) {
       events.at(Math.round(operation.atMs * US_PER_MS), () => this.clients.call(operation));
     }
@@ -222,6 +227,10 @@ export class Simulation {
     this.#begins(member);
     const promised = member.disk.acknowledged;
     member.start();
+    if (member.disk.misread) {
+      const what = `${member.id} reads back from its disk what it did not write`;
+      this.#fail(new CheckFailure(PROPERTIES.sameBytes, what));
+    }
     if (member.isUp && (member.disk.isDamaged || member.disk.unitCount < promised)) {
       const { name, section } = PROPERTIES.acknowledgedLossRefused;
       this.#violated(
@@ -389,9 +398,11 @@ export class Simulation {
       } else {
         const { node } = to;
         this.tracer.arrived(traced, 'delivered');
-        const received = asBytes === null ? message : this.#read(asBytes);
-        to.turn(() => {
-          if (to.node === node) node.receive(received);
+        this.#attempt(() => {
+          const received = asBytes === null ? message : this.#read(asBytes, message);
+          to.turn(() => {
+            if (to.node === node) node.receive(received);
+          });
         });
       }
     });
@@ -404,10 +415,13 @@ export class Simulation {
     return encode(message, this.#sequence++, this.#checksum);
   }
 
-  #read(frame: Uint8Array): Message {
+  /** Throws CheckFailure unless that is what was sent. */
+  #read(frame: Uint8Array, sent: Message): Message {
     const read = decode(frame, this.#checksum);
-    if (read === null) throw new Error('a frame that nothing happened to cannot be read');
-    return read.message;
+    if (read !== null && sameData(read.message, sent)) return read.message;
+    const what = read === null ? 'nothing that can be read' : JSON.stringify(read.message);
+    const message = `${sent.from} sends ${JSON.stringify(sent)}, and ${what} arrives`;
+    throw new CheckFailure(PROPERTIES.sameBytes, message);
   }
 
   /** Whether the receiver's checksum finds the bit that the link flipped. */
@@ -426,6 +440,7 @@ export class Simulation {
     const startUs = events.nowUs;
     this.tracer.happened('recovery begins');
     this.tracer.recoveryBegins();
+    this.#progress.end();
     this.clients.dropQueued();
     this.heal();
     const recovery = new Recovery(this);
@@ -472,7 +487,8 @@ export class Simulation {
   }
 
   #createDisk(id: string): MemoryDisk {
-    return new MemoryDisk(`disk of ${id}`, this.#checksum, this.schedule.asBytes === true);
+    const isSame = this.schedule.asBytes === true ? sameData : null;
+    return new MemoryDisk(`disk of ${id}`, this.#checksum, isSame);
   }
 
   #createMember(id: string, number: number, settings: Settings): Member {
