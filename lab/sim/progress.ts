@@ -1,8 +1,8 @@
 /**
- * Progress where nothing is in the way, whatever faults there are elsewhere. A leader and a follower
- * whom nobody has disturbed for a while, nor the links between them, must have the same log but for
- * its end, and a leader with an undisturbed majority must have committed it. What only the end of
- * all faults would mend is found so.
+ * Progress where nothing is in the way, whatever faults there are elsewhere. A leader and a
+ * follower whom nobody has disturbed for a while, nor the links between them, must have the same
+ * log but for its end, and a leader with an undisturbed majority must have committed it. What only
+ * the end of all faults would mend is found so.
  */
 import { addressOf } from '../../src/raft/identity.ts';
 import { lastIndex, latestConfiguration } from '../../src/raft/log.ts';
