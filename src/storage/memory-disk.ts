@@ -15,6 +15,9 @@ type StoredUnit = {
   damaged: Uint8Array<ArrayBuffer> | null;
 };
 
+/** Compares plain data. */
+export type IsSame = (a: unknown, b: unknown) => boolean;
+
 /** All that units make but the snapshot, which is written apart from them. */
 type UnitState = {
   currentTerm: Term;
@@ -49,19 +52,15 @@ export class MemoryDisk implements UnitState {
   /** The highest sequence number that a node was told is durable, noted apart from the units. */
   #acknowledged = 0;
   readonly #checksum: Checksum;
-  readonly #isSame: ((written: unknown, read: unknown) => boolean) | null;
+  readonly #isSame: IsSame | null;
   /** What was read back was not what had been written: a bug of the records' format. */
   misread = false;
 
   /**
-   * With `isSame`, what is read back has been bytes meanwhile, as on a real disk, and is compared
-   * with what was written.
+   * With `isSame`, what it keeps has been bytes, as on a real disk, and is compared with what was
+   * written.
    */
-  constructor(
-    name: string,
-    checksum: Checksum,
-    isSame: ((written: unknown, read: unknown) => boolean) | null = null,
-  ) {
+  constructor(name: string, checksum: Checksum, isSame: IsSame | null = null) {
     this.name = name;
     this.#checksum = checksum;
     this.#isSame = isSame;
@@ -89,8 +88,10 @@ export class MemoryDisk implements UnitState {
 
   // ---- Units ------------------------------------------------------------------------------------
 
-  write(changes: readonly PersistChange[]): number {
-    const unit = { sequence: this.unitCount + 1, changes, damaged: null };
+  write(given: readonly PersistChange[]): number {
+    const sequence = this.unitCount + 1;
+    const changes = this.#isSame === null ? given : this.#asBytes(sequence, given, this.#isSame);
+    const unit = { sequence, changes, damaged: null };
     this.#units.push(unit);
     this.#replay(unit);
     return unit.sequence;
@@ -124,11 +125,19 @@ export class MemoryDisk implements UnitState {
   // ---- The snapshot -----------------------------------------------------------------------------
 
   /** Durable from now on; unless there is one as late or later, whose place it must not take. */
-  keepSnapshot({ meta, data }: Snapshot): void {
-    if (this.snapshot !== null && this.snapshot.index >= meta.index) return;
+  keepSnapshot(given: Snapshot): void {
+    if (this.snapshot !== null && this.snapshot.index >= given.meta.index) return;
+    const { meta, data } =
+      this.#isSame === null ? given : this.#snapshotAsBytes(given, this.#isSame);
     this.snapshot = meta;
     this.snapshotData = data;
     this.#damagedSnapshot = null;
+  }
+
+  #snapshotAsBytes(snapshot: Snapshot, isSame: IsSame): Snapshot {
+    const read = decodeSnapshot(encodeSnapshot(snapshot, this.#checksum), this.#checksum);
+    if (!isSame(read, snapshot)) this.misread = true;
+    return read ?? snapshot;
   }
 
   /** `null` if the latest is of another entry. Throws StorageError if it is damaged. */
@@ -166,7 +175,6 @@ export class MemoryDisk implements UnitState {
   recover(): Stored {
     if (this.#damagedSnapshot !== null) this.#judgeSnapshot(this.#damagedSnapshot);
     if (this.isDamaged) this.#cutDamaged();
-    if (this.#isSame !== null) this.#readBytes(this.#isSame);
     // The node goes on from what it reads: from now on it has promised all of it.
     this.#acknowledged = this.unitCount;
     // The units do not tell of what is made up for here: the checkpoint must.
@@ -176,22 +184,15 @@ export class MemoryDisk implements UnitState {
     return { currentTerm, votedFor, baseIndex, baseTerm, entries, snapshot };
   }
 
-  /** Encodes all that is kept, and reads it back. O(bytes kept). */
-  #readBytes(isSame: (written: unknown, read: unknown) => boolean): void {
-    for (const unit of this.#units) {
-      const { changes, sequence } = unit;
-      const read = decodeUnit(encodeUnit(unit, this.#checksum), this.#checksum);
-      if (!isSame({ sequence, changes }, read)) this.misread = true;
-      if (read !== null) unit.changes = read.changes;
-    }
-    this.#rebuild();
-    const { snapshot: meta, snapshotData: data } = this;
-    if (meta === null) return;
-    const read = decodeSnapshot(encodeSnapshot({ meta, data }, this.#checksum), this.#checksum);
-    if (!isSame({ meta, data }, read)) this.misread = true;
-    if (read === null) return;
-    this.snapshot = read.meta;
-    this.snapshotData = read.data;
+  /** As they are read back; what cannot be is kept as it was given. */
+  #asBytes(
+    sequence: number,
+    changes: readonly PersistChange[],
+    isSame: IsSame,
+  ): readonly PersistChange[] {
+    const read = decodeUnit(encodeUnit({ sequence, changes }, this.#checksum), this.#checksum);
+    if (!isSame(read, { sequence, changes })) this.misread = true;
+    return read?.changes ?? changes;
   }
 
   /** Another disk stands in its place: nothing is left, and nothing was promised. */
