@@ -13,7 +13,7 @@ import { AcknowledgedFile } from '../src/storage/acknowledged-file.ts';
 import { SqliteStorage } from '../src/storage/sqlite.ts';
 import { DamageError } from '../src/storage/storage.ts';
 import { compaction, run, snapshotAt } from './support/changes.ts';
-import { copyFolder, newFolder, removeFolders } from './support/sqlite-medium.ts';
+import { copyFolder, IN_MEMORY, newFolder, removeFolders } from './support/sqlite-medium.ts';
 import { close, load, persist, save } from './support/storages.ts';
 
 test.after.always(removeFolders);
@@ -171,7 +171,7 @@ test('each database beside each number: less than was acknowledged is refused', 
   for (const { units, folder } of await directories()) {
     for (const first of slots) {
       for (const second of slots) {
-        const at = newFolder();
+        const at = newFolder(IN_MEMORY);
         copyFolder(folder, at);
         writeFileSync(join(at, NAME), fileOf(first, second));
         const what = `${units} units, noted ${first} and ${second}`;

@@ -7,8 +7,7 @@
  *     npx ava test/storage-crash.test.ts
  */
 import { createHash } from 'node:crypto';
-import { existsSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { isDeepStrictEqual } from 'node:util';
@@ -29,15 +28,13 @@ import {
   writeImage,
 } from './support/forgetful-disk.ts';
 import { replay, SEED } from './support/property.ts';
-import { newFolder, removeFolders } from './support/sqlite-medium.ts';
+import { IN_MEMORY, newFolder, removeFolders } from './support/sqlite-medium.ts';
 import { close, load, persist, readBack } from './support/storages.ts';
 
 test.after.always(removeFolders);
 
 const WORKER = fileURLToPath(new URL('./support/crash-work.ts', import.meta.url));
 const LOG = 'raft.sqlite-wal';
-/** Nobody waits for a disk there. */
-const MEMORY = existsSync('/dev/shm') ? '/dev/shm' : tmpdir();
 const AT_ONCE = 4;
 
 test('SQLite says that it syncs each commit, and how long its log grows', async (t) => {
@@ -159,7 +156,8 @@ test('a power failure after any system call leaves all that was reported done', 
   const wrong: string[] = [];
   const worker = async (): Promise<void> => {
     for (const failure of all) {
-      const folder = `${MEMORY}/raft-crash-${process.pid}-${count++}`;
+      const folder = newFolder(IN_MEMORY);
+      count++;
       const flaw = await flawAfter(failure, folder).catch((error: Error) => error.message);
       rmSync(folder, { recursive: true, force: true });
       if (flaw !== null) wrong.push(`${failure.what}: ${flaw}`);
@@ -223,7 +221,7 @@ test('a start that follows a kill promises what it finds: a power failure leaves
   t.like(found[last], { text: 'found 3' });
   for (const step of found.slice(0, last)) disk.take(step);
   for (const [kept, image] of disk.images(fork(SEED, 'what a disk keeps after a kill'))) {
-    const left = newFolder();
+    const left = newFolder(IN_MEMORY);
     writeImage(left, image);
     t.deepEqual((await start(left)).stored, heldAfter(3).stored, `${kept}; ${replay(t)}`);
   }
