@@ -123,7 +123,8 @@ test('a note that is torn after any byte leaves the one before it, and is writte
   for (let bytes = 0; bytes <= RECORD_BYTES; bytes++) {
     const torn = Buffer.from(before);
     whole.copy(torn, SLOT_BYTES, SLOT_BYTES, SLOT_BYTES + bytes);
-    const isWhole = bytes === RECORD_BYTES;
+    // Numbers may end alike.
+    const isWhole = torn.equals(whole);
     t.is(sequenceIn(torn), isWhole ? 300 : 41, `${bytes} bytes`);
     const after = afterNote(torn, 301);
     t.is(slotChanged(torn, after), isWhole ? 0 : 1, `${bytes} bytes`);
