@@ -7,12 +7,16 @@
  */
 import { crc32 } from 'node:zlib';
 import test, { type ExecutionContext } from 'ava';
+import { freePorts } from '../lab/processes/ports.ts';
+import { ask } from '../lab/processes/requests.ts';
 import { readConfig } from '../src/config.ts';
+import { createLogger } from '../src/logger.ts';
 import { readMember } from '../src/member.ts';
 import { type MemberRecord, waitingMember } from '../src/member-record.ts';
 import { lastIndex } from '../src/raft/log.ts';
 import type { Entry, Log, SnapshotMeta } from '../src/raft/types.ts';
 import { recoverAlone } from '../src/recover-alone.ts';
+import { startServer } from '../src/server.ts';
 import { SqliteStorage } from '../src/storage/sqlite.ts';
 import { until } from './support/http-wait.ts';
 import {
@@ -360,3 +364,41 @@ function latestOf({ entries, configurations }: Log): readonly string[] {
   if (last?.kind === 'configuration') return last.configuration.voters;
   return configurations[0]?.configuration.voters ?? [];
 }
+
+// ---- A whole server -----------------------------------------------------------------------------
+
+test('a write is answered once it is durable', async (t) => {
+  const [port = 0] = await freePorts(1);
+  const folder = newFolder(IN_MEMORY);
+  const id = `127.0.0.1:${port}`;
+  const environment = { NODE_ID: id, DATA_DIR: folder, LOG_FILE: `${folder}/log` };
+  const request = readConfig([], environment, 80);
+  if (request.kind !== 'run') throw new Error('expected the settings of a server');
+  const { config } = request;
+  const events: string[] = [];
+  let held: Promise<void> | null = null;
+  const watch = (call: string, phase: string): Promise<void> => {
+    events.push(`${phase} ${call}`);
+    return phase === 'done' && held !== null ? held : Promise.resolve();
+  };
+  const { log, linesLost } = createLogger(config);
+  const server = await whileWatched(watch, () => startServer(config, log, linesLost));
+  t.teardown(() => server.stop());
+  const put = () => ask(`http://${id}/kv/put`, { body: { key: 'a', value: 1 }, limitMs: 20_000 });
+  await until('a first write', async () => (await put())?.status === 200);
+  const { promise, resolve } = Promise.withResolvers<void>();
+  held = promise;
+  events.length = 0;
+  const answered = put().then((answer) => {
+    events.push('answered');
+    return answer;
+  });
+  await until('it to be on the disk', () => events.includes('done persist'));
+  // The server answers others meanwhile.
+  for (let turns = 0; turns < 5; turns++) t.is((await ask(`http://${id}/health`))?.status, 200);
+  t.false(events.includes('answered'), `${events}`);
+  held = null;
+  resolve();
+  t.is((await answered)?.status, 200);
+  t.deepEqual(events.slice(0, 4), ['asked persist', 'done persist', 'told persist', 'answered']);
+});
