@@ -234,6 +234,29 @@ test('a join is answered: as unknown where its server was being caught up', asyn
   t.like(await joined, { status: 503, body: { error: 'outcome_unknown', definite: false } });
 });
 
+test('while a snapshot is sent: who needs it gets it from the next leader', async (t) => {
+  const whole = await started(t, 3, { SNAPSHOT_EVERY: '10', LINK: '{"delayMs":100}' });
+  const { leader, followers } = await split(whole);
+  const [behind] = followers as [ProcessMember];
+  await behind.kill();
+  const value = 'x'.repeat(100_000);
+  for (let i = 0; i < 40; i++) {
+    const answer = await ask(`${leader.url}/kv/put`, { body: { key: `k${i}`, value } });
+    t.is(answer?.status, 200);
+  }
+  await behind.start();
+  await until('a snapshot to be sent', async () => {
+    const { progress } = (await ask(`${leader.url}/debug/state`))?.body ?? {};
+    const to = (progress as { id: string; state: string }[]).find(({ id }) => id === behind.id);
+    return to?.state === 'snapshot';
+  });
+  await stops(t, leader);
+  await until('the last write to be read there', async () => {
+    const read = await ask(`${behind.url}/kv/get?key=k39&consistency=stale`);
+    return read?.body.value === value;
+  });
+});
+
 function change({ url }: ProcessMember, how: string, peer: string): Promise<Answered | null> {
   return ask(`${url}/raft/${how}`, { body: { peer }, limitMs: 30_000 });
 }
