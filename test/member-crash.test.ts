@@ -395,10 +395,12 @@ test('a write is answered once it is durable', async (t) => {
   });
   await until('it to be on the disk', () => events.includes('done persist'));
   // The server answers others meanwhile.
-  for (let turns = 0; turns < 5; turns++) t.is((await ask(`http://${id}/health`))?.status, 200);
+  for (let turns = 0; turns < 5; turns++)
+    t.is((await ask(`http://${id}/health`, { limitMs: 20_000 }))?.status, 200);
   t.false(events.includes('answered'), `${events}`);
   held = null;
   resolve();
   t.is((await answered)?.status, 200);
-  t.deepEqual(events.slice(0, 4), ['asked persist', 'done persist', 'told persist', 'answered']);
+  t.true(events.indexOf('told persist') >= 0, `${events}`);
+  t.true(events.indexOf('answered') > events.indexOf('told persist'), `${events}`);
 });
