@@ -34,9 +34,23 @@ type Refused = Extract<AdministrationReply, { kind: 'refused' }>;
 
 export class Administration {
   readonly #options: AdministrationOptions;
+  /** How to end what has been asked of the node. */
+  readonly #underWay = new Set<(reply: AdministrationReply) => void>();
+  readonly #stopping = Promise.withResolvers<never>();
+  #stopped = false;
 
   constructor(options: AdministrationOptions) {
     this.#options = options;
+    // Whoever waits is told; nobody need wait.
+    this.#stopping.promise.catch(() => {});
+  }
+
+  /** Whoever waits is answered, as far as can be said. Nothing is begun any more. */
+  stop(): void {
+    this.#stopped = true;
+    this.#stopping.reject(new Error('this server stops'));
+    const unknown = refused('outcomeUnknown', 'this server stops; it may yet be carried out');
+    for (const end of [...this.#underWay]) end(unknown);
   }
 
   async join(peer: string): Promise<AdministrationReply> {
@@ -123,9 +137,9 @@ export class Administration {
     for (;;) {
       const leftMs = endMs - performance.now();
       try {
-        return await identify(peer, Math.max(1, leftMs));
+        return await Promise.race([identify(peer, Math.max(1, leftMs)), this.#stopping.promise]);
       } catch (error) {
-        const isLate = performance.now() + AGAIN_MS >= endMs;
+        const isLate = this.#stopped || performance.now() + AGAIN_MS >= endMs;
         if (!isNew || isLate || wasReached(error)) throw error;
         await delay(AGAIN_MS);
       }
@@ -144,9 +158,11 @@ export class Administration {
     ask: (node: Node, done: (answer: Answer) => void) => void,
   ): Promise<AdministrationReply> {
     const { joinTimeoutMs, requestTimeoutMs, flushSoon } = this.#options;
+    if (this.#stopped) return Promise.resolve(notLeader());
     return new Promise((resolve) => {
       let again: NodeJS.Timeout | null = null;
       const end = (reply: AdministrationReply): void => {
+        this.#underWay.delete(end);
         clearTimeout(timer);
         if (again !== null) clearTimeout(again);
         resolve(reply);
@@ -169,6 +185,7 @@ export class Administration {
         });
         flushSoon();
       };
+      this.#underWay.add(end);
       attempt();
     });
   }

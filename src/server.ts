@@ -192,6 +192,7 @@ class ServerProcess implements Server, Service {
     this.#removal.stop();
     this.#requests.stop();
     this.#forwarding.stop();
+    this.#administration.stop();
     // Before the listener, which waits for all connections.
     this.#peers.close();
     await this.#http?.close();

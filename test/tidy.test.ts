@@ -413,6 +413,13 @@ test('what decides reaches for no clock, chance or I/O, and never waits', (t) =>
   t.deepEqual(wrong, []);
 });
 
+test('wall time is read for people alone, as it may be stepped at any moment', (t) => {
+  const isRead = (file: string): boolean => /\bDate\b/.test(codeOf(read(file)));
+  const readers = SOURCES.filter((file) => file.startsWith('src/') && isRead(file));
+  // Lines of the log, and the word that is left in the place of a lost directory.
+  t.deepEqual(readers.sort(), ['src/logger.ts', 'src/storage/data-directory.ts']);
+});
+
 test('the scan for impure words sees code and nothing else', (t) => {
   const seen = (text: string): string[] => codeOf(text).match(IMPURE) ?? [];
   t.deepEqual(seen('const a = Date.now() + Math.random() + Math.floor(2);'), [

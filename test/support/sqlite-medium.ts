@@ -2,7 +2,7 @@
  * A data directory as a medium: whoever opens it is given a copy of the files as they are then,
  * with the log that a killed process would leave. So one may look at what another would find.
  */
-import { copyFileSync, mkdirSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { copyFileSync, existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { crc32 } from 'node:zlib';
@@ -23,9 +23,12 @@ const PAGE_BYTES = 4096;
 const folders = new Set<string>();
 let count = 0;
 
+/** Where nobody waits for a disk, where there is such a place; for what is opened often. */
+export const IN_MEMORY = existsSync('/dev/shm') ? '/dev/shm' : tmpdir();
+
 /** A directory of its own, which `removeFolders` removes. */
-export function newFolder(): string {
-  const folder = mkdtempSync(join(tmpdir(), 'raft-sqlite-'));
+export function newFolder(parent: string = tmpdir()): string {
+  const folder = mkdtempSync(join(parent, 'raft-sqlite-'));
   folders.add(folder);
   return folder;
 }
