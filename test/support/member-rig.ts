@@ -65,7 +65,9 @@ export function peer(id: string, incarnation = 5): PeerIdentity {
 function configOf(settings: Partial<Config['settings']>): Config {
   const request = readConfig([], ENVIRONMENT, 80);
   if (request.kind !== 'run') throw new Error('expected the settings of a server');
-  return { ...request.config, settings: { ...request.config.settings, ...settings } };
+  // On a busy machine it must not begin an election between two messages of its leader.
+  const patient = { electionTimeoutMs: [20_000, 40_000] } as const;
+  return { ...request.config, settings: { ...request.config.settings, ...patient, ...settings } };
 }
 
 export type RigOptions = {
