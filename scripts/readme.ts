@@ -21,8 +21,10 @@ export type Block = {
 };
 
 const LIMIT_S = 240;
-const WRITES_RESULTS =
-  /^npm run (experiment|bench|quorum|torture)(?! -- (merge|compare)\b)(?!.*--(list|help|out)\b)/;
+const WRITES_RESULTS = new RegExp(
+  /^npm run (experiment|bench|quorum|torture|mutate)/.source +
+    /(?! -- (merge|compare)\b)(?!.*--(list|help|out)\b)/.source,
+);
 
 /** The fenced `sh` blocks of a Markdown text. */
 export function blocksOf(markdown: string): Block[] {

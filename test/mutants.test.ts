@@ -12,6 +12,7 @@ import test from 'ava';
 import { parseArguments } from '../lab/mutants/arguments.ts';
 import { MUTANTS, mutantNamed } from '../lab/mutants/catalogue.ts';
 import { complaintsOf, documentOf, summariesOf } from '../lab/mutants/document.ts';
+import { Hunter } from '../lab/mutants/hunter.ts';
 import type { Mutant } from '../lab/mutants/mutant.ts';
 import { medianInterval } from '../lab/mutants/order-statistics.ts';
 import { checkMutants, patched, StaleMutant, sourceOf } from '../lab/mutants/patch.ts';
@@ -108,7 +109,7 @@ test('cheap mutants are caught, their schedules shrink, and the clean code passe
   };
   const ended: string[] = [];
   const { signal } = new AbortController();
-  const results = await runGroups(groupsOf(plan), plan.shrinkRuns, signal, ({ mutant }) => {
+  const results = await runGroups(groupsOf(plan), plan, signal, ({ mutant }) => {
     ended.push(mutant);
   });
   t.deepEqual(ended.toSorted(), [...CHEAP.split(','), 'none'].toSorted());
@@ -130,9 +131,27 @@ test('an aborted search ends with its reason', async (t) => {
   const request = parseArguments(['--only', 'none'], 100);
   if (request.kind !== 'run') throw new Error('a run was asked for');
   const controller = new AbortController();
-  const running = runGroups(groupsOf(request.plan), 1, controller.signal, () => {});
+  const running = runGroups(groupsOf(request.plan), request.plan, controller.signal, () => {});
   setTimeout(() => controller.abort(), 50);
   await t.throwsAsync(running, { name: 'AbortError' });
+});
+
+test('a mutant that loops for ever is caught as a hang, and the next search goes on', async (t) => {
+  const loops: Mutant = {
+    name: 'loops',
+    what: 'The run of seed 3 never ends.',
+    knownFrom: 'nowhere',
+    file: 'lab/sim/run.ts',
+    replace: [{ find: '  return new', with: '  if (schedule.seed === 3) for (;;);\n  return new' }],
+  };
+  const hunter = new Hunter(loops, 15_000, new AbortController().signal);
+  const first = await hunter.hunt({ profile: 'lite', from: 1, count: 10 });
+  t.is(first.seedsRun, 3);
+  t.like(first.caught, { seed: 3, violation: { property: 'hang' } });
+  t.is(first.caught?.schedule.seed, 3);
+  const second = await hunter.hunt({ profile: 'lite', from: 4, count: 2 });
+  t.like(second, { seedsRun: 2, caught: null });
+  await hunter.close();
 });
 
 // ---- What is made of them ----
@@ -201,6 +220,7 @@ const MISTAKES: readonly (readonly [string, RegExp])[] = [
   ['--only nonsense', /--only got 'nonsense'; allowed: a list of voted-for/],
   ['--seeds 0', /--seeds got '0'; allowed: a whole number from 1/],
   ['--repeats x', /--repeats got 'x'/],
+  ['--hang-s 0', /--hang-s got '0'; allowed: a number from 1/],
   ['--profile calm', /--profile got 'calm'; allowed: lite, default, harsh/],
   ['--seeds 1 --seeds 2', /--seeds got '1' and again '2'/],
   ['--sedes 1', /unknown option '--sedes'/],

@@ -10,6 +10,7 @@ import test from 'ava';
 import { parseArguments as parseBenchHttp } from '../lab/bench-http/arguments.ts';
 import { parseArguments as parseEndurance } from '../lab/endurance/arguments.ts';
 import { parseArguments as parseMutants } from '../lab/mutants/arguments.ts';
+import { parseArguments as parseMutate } from '../lab/mutate/arguments.ts';
 import { parseArguments as parseCluster } from '../lab/processes/arguments.ts';
 import { parseArguments as parseQuorum } from '../lab/quorum/arguments.ts';
 import { parseArguments as parseStudy } from '../lab/study/arguments.ts';
@@ -27,8 +28,8 @@ const README = TEXTS.get('README.md') ?? '';
 const PAGES = [...TEXTS.values()].join('\n');
 /** In the others, flags of other programs are the matter, too. */
 const WITH_FLAGS = ['README.md', 'docs/configuration.md', 'docs/design.md', 'docs/processes.md'];
-/** Lines that call other programs, with those they go on in. */
-const FOREIGN = /^.*\b(docker compose|maelstrom test)\b(.*\\\n)*.*$/gm;
+/** Lines that call other programs, with those they go on in, and flags of Node's own. */
+const FOREIGN = /^.*\b(docker compose|maelstrom test)\b(.*\\\n)*.*$|`node --[^`]*`/gm;
 const catalogue = catalogueOf(join(ROOT, 'experiments'));
 const STUDIES = await Promise.all(catalogue.studies.map(catalogue.loadStudy));
 
@@ -50,6 +51,7 @@ test('the flags it names are in the help', (t) => {
   const requests = [
     parseArguments(['--help'], catalogue, 'throughput', 100),
     parseMutants(['--help'], 100),
+    parseMutate(['--help'], 100, ROOT),
     parseEndurance(['--help'], 100),
     parseSim(['--help'], 100),
     parseQuorum(['--help'], 100),

@@ -1,30 +1,35 @@
 /**
  * The command `npm run sim`: its flags and mistakes, one run and its files, shrinking a failure,
- * and swarms. Made-up verdicts stand in where the simulator has nothing to fail; the rest is real.
+ * swarms, and runs that hang. Made-up verdicts stand in where the simulator has nothing to fail;
+ * the rest is real.
  *
  *     npx ava test/sim-command.test.ts
  */
-import { execFile } from 'node:child_process';
+import { execFile, spawn } from 'node:child_process';
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Writable } from 'node:stream';
 import test, { type ExecutionContext } from 'ava';
 import fc from 'fast-check';
+import type { Mutant } from '../lab/mutants/mutant.ts';
 import { SCHEDULE_VERSION, type Schedule } from '../lab/schedule.ts';
 import { parseSchedule } from '../lab/schedule-file.ts';
 import { scheduleOf } from '../lab/sim/profiles.ts';
 import { runSchedule } from '../lab/sim/run.ts';
 import { simulate } from '../lab/swarm/commands.ts';
-import type { Context, Simulator } from '../lab/swarm/context.ts';
-import { runSeeds, type SeedSummary } from '../lab/swarm/seed-summary.ts';
-import { chunksOf, parseSeeds, rangesText, seedCount } from '../lab/swarm/seeds.ts';
+import type { Context, Simulator, SingleContext } from '../lab/swarm/context.ts';
+import { runSeed, type SeedSummary } from '../lab/swarm/seed-summary.ts';
+import { parseSeeds, rangesText, seedCount, seedsOf } from '../lab/swarm/seeds.ts';
+import { singleRun } from '../lab/swarm/single-run.ts';
 import { Tally } from '../lab/swarm/tally.ts';
 import type { Verdict } from '../lab/verdict.ts';
+import { limitFor, watch } from '../lab/watchdog.ts';
 import { always } from './support/property.ts';
 import { resultWith, scheduleWith, violationOf } from './support/schedules.ts';
 
 const command = join(import.meta.dirname, '..', 'lab', 'swarm', 'main.ts');
+const plant = new URL('../lab/mutants/plant.ts', import.meta.url).href;
 const REAL: Simulator = { runSchedule, scheduleOf };
 const VACUOUS: Verdict = { kind: 'vacuous', reason: 'no fault bit' };
 const COMMIT = '1a2b3c4d5e6f-dirty';
@@ -66,24 +71,28 @@ function labOf(t: ExecutionContext, simulator: Simulator = REAL): Lab {
 
 function contextOf(lab: Lab, words: string[], stdout: Sink, stderr: Sink): Context {
   let nowMs = 0;
-  return {
-    words,
+  const single: SingleContext = {
     stdout,
     stderr,
     resultsDirectory: lab.directory,
     commit: () => COMMIT,
     nowMs: () => nowMs++,
     simulator: async () => lab.simulator,
+    interruption: () => ({ signal: lab.interruption.signal, release: () => {} }),
+  };
+  return {
+    ...single,
+    words,
+    single: (request) => singleRun(single, request),
     pool: async (threads = 2) => ({
       threads,
-      run: async (seeds, profile) => {
-        lab.seeds.push(...seeds);
+      run: async (seed, profile) => {
+        lab.seeds.push(seed);
         const { runSchedule: run, scheduleOf: draw } = lab.simulator;
-        return runSeeds(seeds, (seed) => draw(seed, profile), run);
+        return runSeed(seed, () => draw(seed, profile), run);
       },
       close: async () => {},
     }),
-    interruption: () => ({ signal: lab.interruption.signal, release: () => {} }),
   };
 }
 
@@ -147,6 +156,7 @@ const MISTAKES: readonly (readonly [words: string, told: RegExp])[] = [
   ['--for 10', /--for got '10'; allowed: a time such as 90s, 10m or 1\.5h, up to 24h/],
   ['--for 0s', /--for got '0s'/],
   ['--for 25h', /--for got '25h'/],
+  ['--seed 7 --hang-s 0', /--hang-s got '0'; allowed: a number from 1 to 86400/],
   ['--seeds 1..9 --threads 0', /--threads got '0'; allowed: a whole number from 1 to 256/],
   ['--seed 7 --save /proc/none/a.json', /--save got .* allowed: a file that can be written/],
   ['--seed 7 --history /proc/none/a', /--history got .* allowed: a file that can be written/],
@@ -172,7 +182,7 @@ test('a mistake in a schedule file is told with its line', async (t) => {
 test('--help names every flag and shows examples', async (t) => {
   const { status, stdout } = await labOf(t).run('--help');
   t.is(status, 0);
-  const flags = 'seed schedule seeds for profile threads trace json save history shrink';
+  const flags = 'seed schedule seeds for profile threads hang-s trace json save history shrink';
   for (const flag of flags.split(' ')) t.regex(stdout, new RegExp(`^ {2}--${flag} `, 'm'));
   t.regex(stdout, /Examples:\n {2}npm run sim -- --seed 7/);
   t.regex(stdout, /Exit status: 0/);
@@ -414,17 +424,6 @@ test('a swarm stops at the first violation', async (t) => {
   ]);
 });
 
-test('of the seeds that a thread was given none is run after a failure', (t) => {
-  const { scheduleOf: draw, runSchedule: run } = madeUp((seed) =>
-    seed === 7 ? violationOf('X') : { kind: 'pass' },
-  );
-  const summaries = runSeeds([6, 7, 8], (seed) => draw(seed, 'lite'), run);
-  t.deepEqual(
-    summaries.map(({ seed }) => seed),
-    [6, 7],
-  );
-});
-
 test('a swarm lists what put nothing to the test, and fails for it at the end', async (t) => {
   const lab = labOf(
     t,
@@ -520,22 +519,15 @@ test('a list of seeds reads as it is written, and gives its seeds in order', (t)
     .map(([from, more]) => ({ from, to: from + more }));
   always(
     t,
-    fc.property(
-      fc.array(range, { minLength: 1 }),
-      fc.integer({ min: 1, max: 9 }),
-      (ranges, size) => {
-        const read = parseSeeds(rangesText(ranges));
-        const chunks = [...chunksOf(read, size)];
-        const all = ranges.flatMap(({ from, to }) =>
-          Array.from({ length: to - from + 1 }, (_, i) => from + i),
-        );
-        return (
-          JSON.stringify(chunks.flat()) === JSON.stringify(all) &&
-          seedCount(read) === all.length &&
-          chunks.slice(0, -1).every((chunk) => chunk.length === size)
-        );
-      },
-    ),
+    fc.property(fc.array(range, { minLength: 1 }), (ranges) => {
+      const read = parseSeeds(rangesText(ranges));
+      const all = ranges.flatMap(({ from, to }) =>
+        Array.from({ length: to - from + 1 }, (_, i) => from + i),
+      );
+      return (
+        JSON.stringify([...seedsOf(read)]) === JSON.stringify(all) && seedCount(read) === all.length
+      );
+    }),
   );
   t.deepEqual(parseSeeds('3..'), [{ from: 3, to: null }]);
   t.is(seedCount(parseSeeds('1..2,3..')), null);
@@ -620,4 +612,95 @@ test('a planted bug is found, and the line that repeats the run plants it again'
   t.is(ended.status, 1, ended.stdout);
   t.regex(ended.stdout, /VIOLATION of Persisted Before Promised/);
   t.regex(ended.stdout, /^REPRODUCE: .* --seed 1 --profile lite --mutant acknowledge-before-p/m);
+});
+
+// ---- Runs that do not end -----------------------------------------------------------------------
+
+type Edit = Pick<Mutant, 'file' | 'replace'>;
+
+/** Edits as the catalogue has them; each says on its way into the loop that it gets there. */
+const LOOP = "process.getBuiltinModule('fs').writeSync(2, 'in the loop'); for (;;);";
+const LOOPS_IN_AN_EVENT: Edit = {
+  file: 'src/raft/election.ts',
+  replace: [{ find: '  becomeCandidate(', with: `  ${LOOP}\n  becomeCandidate(` }],
+};
+const LOOPS_AT_SEED_3: Edit = {
+  file: 'lab/sim/run.ts',
+  replace: [{ find: '  return new', with: `  if (schedule.seed === 3) { ${LOOP} }\n  return new` }],
+};
+
+/** The real command with an edit; it gets the signal, if one is named, once it is in the loop. */
+function looping(edit: Edit, words: string, signal?: 'SIGTERM' | 'SIGINT'): Promise<Ended> {
+  const child = spawn(process.execPath, [`--import=${plant}`, command, ...words.split(' ')], {
+    env: { ...process.env, RAFT_LAB_MUTANT: JSON.stringify({ name: 'a loop', ...edit }) },
+  });
+  const printed = { stdout: '', stderr: '' };
+  let signalled = signal === undefined;
+  for (const to of ['stdout', 'stderr'] as const) {
+    child[to].on('data', (chunk) => {
+      printed[to] += chunk;
+      if (signalled || !printed.stderr.includes('in the loop')) return;
+      signalled = child.kill(signal);
+    });
+  }
+  return new Promise((resolve) => {
+    child.once('close', (status) => resolve({ status: status ?? -1, ...printed }));
+  });
+}
+
+test('a swarm ends a run that hangs, names its seed and goes on with the others', async (t) => {
+  const words = '--seeds 1..8 --profile lite --threads 2 --hang-s 15';
+  const { status, stdout, stderr } = await looping(LOOPS_AT_SEED_3, words);
+  t.is(status, 1, stderr);
+  t.regex(stdout, /^seeds {7}1\.\.8 of profile lite: 8 run in /m);
+  t.regex(stdout, /^verdicts {4}7 passed, 0 vacuous, 0 violations, 1 hang$/m);
+  t.regex(stdout, /^seed 3 {6}HANG: the run did not end: nothing happened for \d+ s/m);
+  t.regex(stdout, /^REPRODUCE: npm run sim -- --seed 3 --profile lite/m);
+});
+
+test('a single run that hangs is told with what it was and how to see it again', async (t) => {
+  const { status, stdout, stderr } = await looping(LOOPS_IN_AN_EVENT, '--seed 3 --hang-s 15');
+  t.is(status, 1, stderr);
+  t.regex(stdout, /^faults {6}\d+$/m);
+  t.regex(
+    stdout,
+    /^verdict {5}HANG: the run did not end: nothing happened for 15 s \(--hang-s\)$/m,
+  );
+  t.regex(stdout, /^REPRODUCE: npm run sim -- --seed 3 --profile default/m);
+});
+
+for (const [words, edit] of [
+  ['--seed 3', LOOPS_IN_AN_EVENT],
+  ['--seed 3 --shrink', LOOPS_IN_AN_EVENT],
+  ['--seeds 3..9', LOOPS_AT_SEED_3],
+] as const) {
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) {
+    test(`${signal} ends ${words} in a loop, long before it is said to hang`, async (t) => {
+      const ended = await looping(edit, `${words} --hang-s 3600`, signal);
+      t.is(ended.status, 130, ended.stderr);
+      t.notRegex(ended.stdout, /HANG/);
+    });
+  }
+}
+
+test('a clock of beats tells work that goes on from work that does not', async (t) => {
+  let beat = 1;
+  const beats = setInterval(() => beat++, 1);
+  const limitMs = (): number => 600;
+  const hung = await new Promise<string>((resolve) => {
+    const release = watch({ beat: () => beat, limitMs, hung: () => resolve('what goes on') });
+    watch({
+      beat: () => 1,
+      limitMs,
+      hung: () => {
+        release();
+        resolve('what stands still');
+      },
+    });
+  });
+  clearInterval(beats);
+  t.is(hung, 'what stands still');
+  t.is(limitFor(60_000, null), 60_000);
+  t.is(limitFor(60_000, 100), 60_000);
+  t.is(limitFor(60_000, 2000), 100_000);
 });

@@ -8,6 +8,7 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import test from 'ava';
+import { codeOf, importGraph, loadedWith } from '../lab/imports.ts';
 
 const ROOT = new URL('..', import.meta.url).pathname;
 const COLUMNS_MAX = 100;
@@ -228,76 +229,7 @@ function covered(places: readonly Place[]): string[] {
   return SOURCES.filter((file) => places.some((place) => covers(place, file)));
 }
 
-/** What is not code; a template that holds `${` is taken apart further by its reader. */
-const TOKEN = new RegExp(
-  [
-    /\/\/[^\n]*|\/\*[\s\S]*?\*\//,
-    /'(?:[^'\\\n]|\\.)*'|"(?:[^"\\\n]|\\.)*"|`(?:[^`\\]|\\[\s\S])*`/,
-    // A regular expression stands where a division cannot.
-    /(?<=[=(,:[!&|?{};\n]\s*)\/(?![*/])(?:[^/\\\n[]|\\.|\[(?:[^\]\\\n]|\\.)*\])+\/[a-z]*/,
-  ]
-    .map((part) => part.source)
-    .join('|'),
-  'g',
-);
-
-function withoutComments(text: string): string {
-  return text.replace(TOKEN, (token) => (/^\/[/*]/.test(token) ? blank(token) : token));
-}
-
-/** Only what runs: comments and quoted text blanked, lines kept; `${…}` in templates stays. */
-function codeOf(text: string): string {
-  return text.replace(TOKEN, (token) => {
-    if (!token.startsWith('`')) return blank(token);
-    return token
-      .split(/(\$\{[^}]*\})/)
-      .map((part) => (part.startsWith('${') ? part : blank(part)))
-      .join('');
-  });
-}
-
-function blank(text: string): string {
-  return text.replace(/[^\n]/g, ' ');
-}
-
-type Import = { readonly target: string; readonly typeOnly: boolean };
-
-/** `import … from`, `export … from`, `import()`, and files named by a URL next to this one. */
-function importsOf(file: string): Import[] {
-  const text = withoutComments(read(file));
-  const found: Import[] = [];
-  const add = (specifier: string, typeOnly: boolean): void => {
-    found.push({ target: resolve(file, specifier), typeOnly });
-  };
-  for (const match of text.matchAll(/^(?:import|export)\s(?:([^'"`;]*?)\sfrom\s)?\s*'([^']+)'/gm)) {
-    add(match[2] ?? '', /^type\s/.test(match[1] ?? ''));
-  }
-  for (const match of text.matchAll(/(?:import|import\.meta\.resolve)\(\s*'([^']+)'/g)) {
-    add(match[1] ?? '', false);
-  }
-  for (const match of text.matchAll(/new URL\(\s*'([^']+\.ts)',\s*import\.meta\.url/g)) {
-    add(match[1] ?? '', false);
-  }
-  return found;
-}
-
-function resolve(file: string, specifier: string): string {
-  if (specifier.startsWith('.')) return join(dirname(file), specifier);
-  return specifier.startsWith('node:') ? specifier : `package:${specifier}`;
-}
-
-const IMPORTS = new Map([...SOURCES, ...TESTS].map((file) => [file, importsOf(file)]));
-
-/** Everything that is loaded with `file`, types apart, as one list of paths. */
-function loadedWith(entries: readonly string[], types: boolean): Set<string> {
-  const reached = new Set(entries);
-  for (const file of reached) {
-    for (const { target, typeOnly } of IMPORTS.get(file) ?? []) {
-      if (types || !typeOnly) reached.add(target);
-    }
-  }
-  return reached;
-}
+const IMPORTS = importGraph([...SOURCES, ...TESTS]);
 
 function lineOf(text: string, offset: number): number {
   return text.slice(0, offset).split('\n').length;
@@ -353,7 +285,7 @@ test('studies stand by themselves, and their trials load nothing that draws or w
       .map((target) => `${file} imports ${target}`),
   );
   for (const file of files.filter((each) => each.endsWith('/trial.ts'))) {
-    const loaded = [...loadedWith([file], false)];
+    const loaded = [...loadedWith(IMPORTS, [file], false)];
     const drawing = loaded.filter((each) => /^package:(@observablehq|linkedom)/.test(each));
     wrong.push(...drawing.map((each) => `${file} loads ${each}`));
   }
@@ -379,7 +311,7 @@ test('what decides runs anywhere: it loads nothing of Node and no package that d
   const files = filesThatRunAnywhere();
   t.true(files.length > Object.keys(CHAPTERS).length);
   const wrong = files.flatMap((file) =>
-    [...loadedWith([file], false)]
+    [...loadedWith(IMPORTS, [file], false)]
       .filter((target) => OUTSIDE.some((place) => covers(place, target)))
       .filter((target) => !PURE_PACKAGES.includes(target))
       .map((target) => `${file} loads ${target}`),
@@ -401,7 +333,7 @@ test('packages that run anywhere import nothing and reach for nothing impure', (
 
 test('what decides reaches for no clock, chance or I/O, and never waits', (t) => {
   // With all that it loads: what lies below must run anywhere as well.
-  const loaded = loadedWith(filesThatRunAnywhere(), false);
+  const loaded = loadedWith(IMPORTS, filesThatRunAnywhere(), false);
   const files = SOURCES.filter((file) => loaded.has(file));
   t.true(files.length > Object.keys(CHAPTERS).length);
   const wrong = files.flatMap((file) => {
@@ -469,7 +401,7 @@ test('every file is reached from a command, an experiment or a test', (t) => {
     (file) => dirname(file) === 'experiments' || /\/(study|trial)\.ts$/.test(file),
   );
   const tests = TESTS.filter((file) => file.endsWith('.test.ts'));
-  const reached = loadedWith([...commands, ...experiments, ...tests], true);
+  const reached = loadedWith(IMPORTS, [...commands, ...experiments, ...tests], true);
   const unused = [...SOURCES, ...TESTS].filter(
     (file) => !file.endsWith('.d.ts') && !reached.has(file),
   );
@@ -483,7 +415,9 @@ test('commands print by the streams of src/standard-output.ts, which no reader c
   t.deepEqual(printing, []);
   const mains = read('package.json').match(/\b(?:lab|src|experiments)\/[\w./-]+\.ts\b/g) ?? [];
   t.true(mains.length > 5);
-  const unguarded = mains.filter((file) => !loadedWith([file], false).has(STANDARD_OUTPUT));
+  const unguarded = mains.filter(
+    (file) => !loadedWith(IMPORTS, [file], false).has(STANDARD_OUTPUT),
+  );
   t.deepEqual(unguarded, []);
 });
 

@@ -1,7 +1,7 @@
 /** The words behind the name of an availability experiment as a request, every value checked. */
 import { Command, Option } from 'commander';
 import { mistake } from '../../src/user-error.ts';
-import { chunksOf, parseSeeds, rangesText, SEEDS_ALLOWED, seedCount } from '../swarm/seeds.ts';
+import { parseSeeds, rangesText, SEEDS_ALLOWED, seedCount, seedsOf } from '../swarm/seeds.ts';
 import { type Help, once, parseWords } from '../sweep/own-words.ts';
 
 /** What of an experiment its flags depend on. */
@@ -85,7 +85,7 @@ function requestOf({ json, out, quick, seeds }: Values, about: Described): Reque
   const seedsText = rangesText(ranges);
   return {
     kind: 'run',
-    seeds: [...chunksOf(ranges, count)].flat(),
+    seeds: [...seedsOf(ranges)],
     seedsText,
     isDefault: seedsText === about.seeds,
     out: typeof out === 'string' ? out : undefined,

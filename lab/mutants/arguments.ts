@@ -4,6 +4,7 @@ import { numberAllowed, parseNumber } from '../../src/decimal.ts';
 import { mistake } from '../../src/user-error.ts';
 import { PROFILES, type Profile } from '../sim/profiles.ts';
 import { type Help, once, parseWords } from '../sweep/own-words.ts';
+import { HANG_S_BOUNDS, HANG_S_DEFAULT } from '../watchdog.ts';
 import { MUTANTS, NO_MUTANT } from './catalogue.ts';
 
 export type Plan = {
@@ -20,6 +21,8 @@ export type Plan = {
   readonly clean: readonly { readonly profile: Profile; readonly seeds: number }[];
   /** Most runs spent on making one failing schedule smaller. */
   readonly shrinkRuns: number;
+  /** A run that takes longer, and far longer than the others, is said to hang. */
+  readonly hangMs: number;
 };
 
 export type Request =
@@ -46,6 +49,7 @@ const FULL: Plan = {
     { profile: 'harsh', seeds: 200 },
   ],
   shrinkRuns: 2000,
+  hangMs: 1000 * HANG_S_DEFAULT,
 };
 
 const QUICK: Plan = {
@@ -95,6 +99,7 @@ function commandOf(): Command {
     ['--repeats <count>', `searches for each mutant, over other seeds (default ${FULL.repeats})`],
     ['--seed <number>', `the first seed of all (default ${FULL.seed})`],
     ['--profile <name>', `${PROFILES.join(', ')} (default ${FULL.profile})`],
+    ['--hang-s <seconds>', `a run that takes longer hangs (default ${HANG_S_DEFAULT})`],
     ['--only <list>', `some of the mutants, or ${NO_MUTANT} for the code as it is`],
     ['--out <directory>', 'where results go (default results/mutants)'],
   ];
@@ -110,6 +115,7 @@ function requestOf(values: Values): Request {
   // Who asks for fewer seeds than usual means the clean code as well.
   const most = seeds < base.seeds ? seeds : Number.POSITIVE_INFINITY;
   const clean = base.clean.map((each) => ({ ...each, seeds: Math.min(each.seeds, most) }));
+  const hangS = numberOf('hang-s', { 'hang-s': values.hangS }, HANG_S_BOUNDS);
   const plan: Plan = {
     ...base,
     mutants: only === null ? base.mutants : base.mutants.filter((name) => only.includes(name)),
@@ -118,6 +124,7 @@ function requestOf(values: Values): Request {
     seeds,
     seed: numberOf('seed', values, SEED_BOUNDS) ?? base.seed,
     profile: typeof values.profile === 'string' ? profileOf(values.profile) : base.profile,
+    hangMs: hangS === undefined ? base.hangMs : 1000 * hangS,
   };
   if (typeof values.out === 'string' && values.out.trim() === '') {
     throw mistake('--out', values.out, 'the name of a directory');

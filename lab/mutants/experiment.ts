@@ -60,7 +60,7 @@ async function search(
   const progress = progressOn(stderr, groups.length);
   try {
     checkMutants(MUTANTS);
-    return await runGroups(groups, plan.shrinkRuns, signal, progress.ended);
+    return await runGroups(groups, plan, signal, progress.ended);
   } catch (error) {
     progress.stop();
     if (signal.aborted) {

@@ -7,6 +7,10 @@ export type Mutant = {
   readonly knownFrom: string;
   /** Of the project, below `src/`. */
   readonly file: string;
-  /** Each `find` stands in the file exactly once. */
-  readonly replace: readonly { readonly find: string; readonly with: string }[];
+  readonly replace: readonly Replacement[];
 };
+
+/** Of a text that stands in the file exactly once, or of one at a place, as machines find it. */
+export type Replacement =
+  | { readonly find: string; readonly with: string }
+  | { readonly start: number; readonly end: number; readonly with: string };

@@ -26,7 +26,13 @@ export class StaleMutant extends Error {
 /** The source of the mutant's file with its edits; throws StaleMutant if one does not fit. */
 export function patched(mutant: Mutant, source: string): string {
   let text = source;
-  for (const { find, with: put } of mutant.replace) {
+  for (const replacement of mutant.replace) {
+    const { with: put } = replacement;
+    if ('start' in replacement) {
+      text = text.slice(0, replacement.start) + put + text.slice(replacement.end);
+      continue;
+    }
+    const { find } = replacement;
     const parts = text.split(find);
     if (parts.length !== 2) throw new StaleMutant(mutant, find, parts.length - 1);
     text = parts.join(put);

@@ -3,11 +3,11 @@
  * what it has loaded stays loaded, and goes with it.
  */
 import { availableParallelism } from 'node:os';
-import { Piscina } from 'piscina';
 import type { Profile } from '../sim/profiles.ts';
 import type { Plan } from './arguments.ts';
-import { NO_MUTANT } from './catalogue.ts';
-import type { Hunt, HuntResult, ShrinkResult, ShrinkTask, WorkerData } from './worker.ts';
+import { mutantNamed, NO_MUTANT } from './catalogue.ts';
+import { HANG, Hunter } from './hunter.ts';
+import type { Hunt, HuntResult, ShrinkResult, ShrinkTask } from './worker.ts';
 
 export type Search = {
   /** A name of the catalogue, or `none`. */
@@ -31,9 +31,10 @@ export type GroupResult = {
   readonly shrunk: ShrinkResult | null;
 };
 
-const WORKER = new URL('./worker.ts', import.meta.url).href;
 /** The code as it is is searched in parts, so that all threads have one until the end. */
 const PART_SEEDS = 100;
+
+export type Limits = Pick<Plan, 'shrinkRuns' | 'hangMs'>;
 
 /** The mutants first: they differ in length, and the parts of the clean code fill what is left. */
 export function groupsOf(plan: Plan): Group[] {
@@ -69,7 +70,7 @@ function partsOf(seeds: number): { at: number; count: number }[] {
  */
 export async function runGroups(
   groups: readonly Group[],
-  shrinkRuns: number,
+  limits: Limits,
   signal: AbortSignal,
   ended: (result: GroupResult) => void,
 ): Promise<GroupResult[]> {
@@ -79,7 +80,7 @@ export async function runGroups(
   const stop = AbortSignal.any([signal, failed.signal]);
   const lane = async (): Promise<void> => {
     for (let at = next++; at < groups.length && !stop.aborted; at = next++) {
-      const result = await runGroup(groups[at] as Group, shrinkRuns, stop);
+      const result = await runGroup(groups[at] as Group, limits, stop);
       results[at] = result;
       ended(result);
     }
@@ -98,29 +99,25 @@ export async function runGroups(
 
 async function runGroup(
   { mutant, searches }: Group,
-  shrinkRuns: number,
+  { shrinkRuns, hangMs }: Limits,
   signal: AbortSignal,
 ): Promise<GroupResult> {
-  const pool = new Piscina({
-    filename: WORKER,
-    workerData: { mutant } satisfies WorkerData,
-    minThreads: 1,
-    maxThreads: 1,
-    atomics: 'disabled',
-  });
+  const hunter = new Hunter(mutant === NO_MUTANT ? null : mutantNamed(mutant), hangMs, signal);
   try {
     const found: Found[] = [];
     for (const search of searches) {
       const { profile, from, count } = search;
       const hunt: Hunt = { profile, from, count };
-      found.push({ ...search, result: await pool.run(hunt, { name: 'hunt', signal }) });
+      found.push({ ...search, result: await hunter.hunt(hunt) });
     }
-    const schedule = usualCatch(found)?.schedule;
-    if (schedule === undefined) return { mutant, found, shrunk: null };
+    const usual = usualCatch(found);
+    // What hangs has no end to look for in a smaller schedule.
+    if (usual === null || usual.violation.property === HANG) return { mutant, found, shrunk: null };
+    const { schedule } = usual;
     const task: ShrinkTask = { schedule, runs: shrinkRuns };
-    return { mutant, found, shrunk: await pool.run(task, { name: 'shrinkCatch', signal }) };
+    return { mutant, found, shrunk: await hunter.shrink(task) };
   } finally {
-    await pool.destroy();
+    await hunter.close();
   }
 }
 

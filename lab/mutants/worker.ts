@@ -8,11 +8,19 @@ import type { Schedule } from '../schedule.ts';
 import type { ShrinkBudget } from '../shrink.ts';
 import type { Profile } from '../sim/profiles.ts';
 import type { RunResult, Violation } from '../verdict.ts';
-import { mutantNamed, NO_MUTANT } from './catalogue.ts';
+import type { Mutant } from './mutant.ts';
 import { loadMutant } from './patch.ts';
 
-/** What the pool of this thread was made with: a mutant's name, or `none`. */
-export type WorkerData = { readonly mutant: string };
+/** What the pool of this thread was made with. */
+export type WorkerData = {
+  /** `null`: the code as it is. */
+  readonly mutant: Mutant | null;
+  /**
+   * Here it tells of the run that it begins: how many there were, its number within the hunt, from
+   * 1, and the milliseconds that those before it in the hunt took.
+   */
+  readonly beats: Int32Array;
+};
 
 /** Seeds `from`, `from + 1`, …, `count` of them at most. */
 export type Hunt = { readonly profile: Profile; readonly from: number; readonly count: number };
@@ -40,8 +48,8 @@ export type ShrinkResult = {
   readonly complete: boolean;
 };
 
-const { mutant: name } = workerData as WorkerData;
-const mutant = name === NO_MUTANT ? null : mutantNamed(name);
+const { mutant, beats } = workerData as WorkerData;
+const name = mutant?.name ?? 'none';
 const isLoaded = mutant === null ? () => true : loadMutant(mutant);
 const { runSchedule } = await import('../sim/run.ts');
 const { scheduleOf } = await import('../sim/profiles.ts');
@@ -58,6 +66,8 @@ export function hunt({ profile, from, count }: Hunt): HuntResult {
   });
   for (let i = 0; i < count; i++) {
     const seed = from + i;
+    Atomics.store(beats, 1, i + 1);
+    Atomics.store(beats, 2, Math.round(performance.now() - startedMs));
     const schedule = scheduleOf(seed, profile);
     const violation = violationOf(run(schedule));
     if (violation !== null) return ended(i + 1, { seed, violation, schedule });
@@ -84,6 +94,7 @@ function resultIfFailed(candidate: Schedule): RunResult | null {
 
 /** What a run throws is a mistake of the simulator, which must not end without its seed. */
 function run(schedule: Schedule): RunResult {
+  Atomics.add(beats, 0, 1);
   try {
     return runSchedule(schedule);
   } catch (error) {

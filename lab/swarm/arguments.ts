@@ -7,6 +7,7 @@ import { numberAllowed, parseNumber } from '../../src/decimal.ts';
 import { mistake, oneLine, UserError } from '../../src/user-error.ts';
 import { MUTANTS } from '../mutants/catalogue.ts';
 import { PROFILES, type Profile } from '../sim/profiles.ts';
+import { HANG_S_BOUNDS, HANG_S_DEFAULT } from '../watchdog.ts';
 import { parseSeeds, SEEDS_ALLOWED, type SeedRange } from './seeds.ts';
 
 /** Where a schedule comes from, and the bug of the zoo that is planted in the source, if any. */
@@ -25,6 +26,7 @@ export type SingleRequest = {
   readonly history: string | undefined;
   /** How long to shrink a failure at most; `undefined` is not at all. */
   readonly shrinkMs: number | undefined;
+  readonly hangMs: number;
 };
 
 export type SwarmRequest = {
@@ -35,6 +37,8 @@ export type SwarmRequest = {
   readonly profile: Profile;
   /** `undefined`: as many as there are cores. */
   readonly threads: number | undefined;
+  /** A run that takes longer, and far longer than the others, is said to hang. */
+  readonly hangMs: number;
   readonly json: boolean;
   /** Shows in how many runs each place was reached. */
   readonly reach: boolean;
@@ -74,8 +78,8 @@ Examples:
 A seed and a profile are a run: the same two give the same events on every machine,
 as their trace hash shows.
 
-Exit status: 0 when every run passed, 1 when one broke a property or put nothing to
-the test (vacuous), 2 for a mistake in the command, 130 after Ctrl-C.`;
+Exit status: 0 when every run passed, 1 when one broke a property, hung or put nothing
+to the test (vacuous), 2 for a mistake in the command, 130 after Ctrl-C.`;
 
 /** Understands the words after `npm run sim --`; throws a UserError where they are wrong. */
 export function parseArguments(words: readonly string[], columns: number): Request {
@@ -122,6 +126,12 @@ function options(): Option[] {
     once(new Option('--profile <name>', `${profiles} (else ${PROFILE_DEFAULT})`)),
     once(new Option('--mutant <name>', 'plant a known bug of Raft before a run: see the README')),
     once(new Option('--threads <count>', 'that many runs share (else one per core)')),
+    once(
+      new Option(
+        '--hang-s <seconds>',
+        `a run hangs after that, and 50 times what others took (else ${HANG_S_DEFAULT})`,
+      ),
+    ),
   ];
   const show = [
     new Option('--trace', 'print every event of a run').conflicts(['json']),
@@ -157,10 +167,11 @@ function requestOf(values: Values): Request {
   const profile = profileOf(values.profile);
   const forMs = typeof values.for === 'string' ? millisecondsOf(values.for) : undefined;
   const json = values.json === true;
+  const hangMs = 1000 * (numberOf('--hang-s', values.hangS, HANG_S_BOUNDS) ?? HANG_S_DEFAULT);
   const source = sourceOf(values, profile);
   if (source === undefined) {
     refuseFlagsOfOneRun(values);
-    return swarmRequest(values, { forMs, profile, json });
+    return swarmRequest(values, { forMs, profile, hangMs, json });
   }
   const shrinks = values.shrink === true;
   if (forMs !== undefined && !shrinks) {
@@ -176,6 +187,7 @@ function requestOf(values: Values): Request {
     save: pathOf('--save', values.save),
     history: pathOf('--history', values.history),
     shrinkMs: shrinks ? (forMs ?? SHRINK_MS_DEFAULT) : undefined,
+    hangMs,
   };
 }
 
@@ -204,7 +216,7 @@ function refuseFlagsOfOneRun(values: Values): void {
 
 function swarmRequest(
   values: Values,
-  common: Pick<SwarmRequest, 'forMs' | 'profile' | 'json'>,
+  common: Pick<SwarmRequest, 'forMs' | 'profile' | 'hangMs' | 'json'>,
 ): SwarmRequest {
   const { seeds } = values;
   if (typeof seeds !== 'string' && common.forMs === undefined) {

@@ -3,6 +3,7 @@ import type { Schedule } from '../schedule.ts';
 import type { Profile } from '../sim/profiles.ts';
 import type { Output } from '../sweep/progress.ts';
 import type { RunResult } from '../verdict.ts';
+import type { SingleRequest } from './arguments.ts';
 import type { SeedSummary } from './seed-summary.ts';
 
 export type Simulator = {
@@ -13,13 +14,13 @@ export type Simulator = {
 /** Threads that run seeds. */
 export type Pool = {
   readonly threads: number;
-  /** The summaries of the seeds in order, up to the first that fails. */
-  run(seeds: readonly number[], profile: Profile): Promise<SeedSummary[]>;
+  run(seed: number, profile: Profile): Promise<SeedSummary>;
+  /** Ends the threads, whatever they are at; what they run is rejected. */
   close(): Promise<void>;
 };
 
-export type Context = {
-  readonly words: readonly string[];
+/** What one run needs, in a thread of its own or with a test. */
+export type SingleContext = {
   readonly stdout: Output;
   readonly stderr: Output;
   /** Failures go to `failures/` below it. */
@@ -29,9 +30,15 @@ export type Context = {
   nowMs(): number;
   /** With a bug of the zoo planted in the source, if one is named. */
   simulator(mutant?: string): Promise<Simulator>;
-  /** `undefined`: as many threads as there are cores. */
-  pool(threads: number | undefined): Promise<Pool>;
   interruption(): { signal: AbortSignal; release(): void };
+};
+
+export type Context = Omit<SingleContext, 'simulator'> & {
+  readonly words: readonly string[];
+  /** Makes one run and returns the exit status. */
+  single(request: SingleRequest): Promise<number>;
+  /** `undefined`: as many threads as there are cores. */
+  pool(threads: number | undefined, hangMs: number): Promise<Pool>;
 };
 
 export const EXIT_OK = 0;
@@ -40,6 +47,6 @@ export const EXIT_MISTAKE = 2;
 
 const COLUMNS_MAX = 100;
 
-export function columnsOf({ columns }: Output): number {
+export function columnsOf({ columns }: Pick<Output, 'columns'>): number {
   return Math.min(columns ?? 80, COLUMNS_MAX);
 }

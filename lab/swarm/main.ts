@@ -6,33 +6,19 @@ import { standardOutput } from '../../src/standard-output.ts';
 import { listenForInterruption } from '../sweep/interruption.ts';
 import { surroundings } from '../sweep/manifest.ts';
 import { simulate } from './commands.ts';
+import type { Context } from './context.ts';
 
 const project = join(import.meta.dirname, '..', '..');
 
-process.exitCode = await simulate({
+const context: Context = {
   words: process.argv.slice(2),
   ...standardOutput(),
   resultsDirectory: join(project, 'results'),
   commit: () => surroundings(project).commit,
   nowMs: () => performance.now(),
-  simulator: async (mutant) => {
-    // Before the simulator, so that no module of the source is loaded without its edits.
-    const isLoaded = mutant === undefined ? () => true : await plant(mutant);
-    const [{ runSchedule }, { scheduleOf }] = await Promise.all([
-      import('../sim/run.ts'),
-      import('../sim/profiles.ts'),
-    ]);
-    if (!isLoaded()) throw new Error(`mutant ${mutant} was loaded too late`);
-    return { runSchedule, scheduleOf };
-  },
-  pool: async (threads) => (await import('./pool.ts')).createPool(threads),
+  single: async (request) => (await import('./single-thread.ts')).singleInThread(context, request),
+  pool: async (threads, hangMs) => (await import('./pool.ts')).createPool(threads, hangMs),
   interruption: listenForInterruption,
-});
+};
 
-async function plant(mutant: string): Promise<() => boolean> {
-  const [{ loadMutant }, { mutantNamed }] = await Promise.all([
-    import('../mutants/patch.ts'),
-    import('../mutants/catalogue.ts'),
-  ]);
-  return loadMutant(mutantNamed(mutant));
-}
+process.exitCode = await simulate(context);

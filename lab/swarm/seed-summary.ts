@@ -4,8 +4,14 @@ import type { Schedule } from '../schedule.ts';
 import { stackText } from '../stack-text.ts';
 import type { Coverage, RunResult, Verdict } from '../verdict.ts';
 
-/** A run that ended with an exception is a defect of the lab, and as good as a violation. */
-export type SeedVerdict = Verdict | { readonly kind: 'error'; readonly message: string };
+/**
+ * A run that ended with an exception is a defect of the lab, and as good as a violation; so is one
+ * that did not end.
+ */
+export type SeedVerdict =
+  | Verdict
+  | { readonly kind: 'error'; readonly message: string }
+  | { readonly kind: 'hang'; readonly message: string };
 
 export type SeedSummary = {
   readonly seed: number;
@@ -43,26 +49,16 @@ const NOTHING_RUN: SeedSummary['result'] = {
   wallMs: 0,
 };
 
-/** Runs the seeds in order, up to the first that fails. */
-export function runSeeds(
-  seeds: readonly number[],
-  scheduleOf: (seed: number) => Schedule,
-  run: (schedule: Schedule) => RunResult,
-): SeedSummary[] {
-  const summaries: SeedSummary[] = [];
-  for (const seed of seeds) {
-    const summary = runSeed(seed, scheduleOf, run);
-    summaries.push(summary);
-    if (isFailure(summary.verdict)) break;
-  }
-  return summaries;
-}
-
 export function isFailure({ kind }: SeedVerdict): boolean {
-  return kind === 'violation' || kind === 'error';
+  return kind === 'violation' || kind === 'error' || kind === 'hang';
 }
 
-function runSeed(
+/** Of a run whose thread had to be ended. */
+export function hangSummary(seed: number, message: string): SeedSummary {
+  return { seed, verdict: { kind: 'hang', message }, options: {}, result: NOTHING_RUN };
+}
+
+export function runSeed(
   seed: number,
   scheduleOf: (seed: number) => Schedule,
   run: (schedule: Schedule) => RunResult,

@@ -28,18 +28,11 @@ export function seedCount(ranges: readonly SeedRange[]): number | null {
   return count;
 }
 
-/** The seeds in the order they are written, up to `size` at a time. */
-export function* chunksOf(ranges: readonly SeedRange[], size: number): Generator<number[]> {
-  let chunk: number[] = [];
+/** The seeds in the order they are written. */
+export function* seedsOf(ranges: readonly SeedRange[]): Generator<number> {
   for (const { from, to } of ranges) {
-    for (let seed = from; seed <= (to ?? Number.MAX_SAFE_INTEGER); seed++) {
-      chunk.push(seed);
-      if (chunk.length < size) continue;
-      yield chunk;
-      chunk = [];
-    }
+    for (let seed = from; seed <= (to ?? Number.MAX_SAFE_INTEGER); seed++) yield seed;
   }
-  if (chunk.length > 0) yield chunk;
 }
 
 export function rangesText(ranges: readonly SeedRange[]): string {

@@ -7,7 +7,7 @@ import { EXIT_INTERRUPTED } from '../sweep/interruption.ts';
 import { shownPath } from '../sweep/output-directory.ts';
 import { clockText } from '../sweep/progress.ts';
 import type { RunResult } from '../verdict.ts';
-import { type Context, columnsOf, EXIT_FAILED, type Simulator } from './context.ts';
+import { columnsOf, EXIT_FAILED, type Simulator, type SingleContext } from './context.ts';
 import { SCHEDULE_FILE, writeFailure } from './failure-files.ts';
 import { reproduceLine } from './reproduce.ts';
 import { scheduleText, verdictText } from './run-text.ts';
@@ -23,7 +23,7 @@ const BREATH_MS = 50;
  * the exit status.
  */
 export async function shrinkRun(
-  context: Context,
+  context: SingleContext,
   simulator: Simulator,
   { schedule, mutant }: { schedule: Schedule; mutant: string | undefined },
   forMs: number,
@@ -63,7 +63,7 @@ export async function shrinkRun(
 }
 
 async function shrinkWithin(
-  context: Context,
+  context: SingleContext,
   simulator: Simulator,
   schedule: Schedule,
   forMs: number,

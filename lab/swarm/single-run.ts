@@ -3,13 +3,13 @@ import type { Schedule } from '../schedule.ts';
 import { formatSchedule, parseSchedule } from '../schedule-file.ts';
 import type { RunResult } from '../verdict.ts';
 import type { SingleRequest, Source } from './arguments.ts';
-import { type Context, columnsOf, EXIT_FAILED, EXIT_OK, type Simulator } from './context.ts';
+import { columnsOf, EXIT_FAILED, EXIT_OK, type Simulator, type SingleContext } from './context.ts';
 import { checkWritable, readText, writeText } from './files.ts';
 import { commandOf, reproduceLine } from './reproduce.ts';
 import { resultText, scheduleText } from './run-text.ts';
 
 /** Runs the schedule of a request, shows and writes what was asked for, returns the exit status. */
-export async function singleRun(context: Context, request: SingleRequest): Promise<number> {
+export async function singleRun(context: SingleContext, request: SingleRequest): Promise<number> {
   const { source, shrinkMs } = request;
   const simulator = await context.simulator(source.mutant);
   const schedule = scheduleFrom(source, simulator);
@@ -44,7 +44,7 @@ function scheduleFrom(source: Source, simulator: Simulator): Schedule {
 
 /** Whatever the run throws is a defect of the lab, and says how to see it again. */
 function runOnce(
-  context: Context,
+  context: SingleContext,
   { runSchedule }: Simulator,
   schedule: Schedule,
   { trace, source }: SingleRequest,

@@ -22,6 +22,7 @@ export type SwarmOutcome = {
 };
 
 const VACUOUS_LISTED = 20;
+const HANGS_LISTED = 20;
 const MS_PER_MINUTE = 60_000;
 
 // ---- Text ---------------------------------------------------------------------------------------
@@ -86,14 +87,17 @@ function figures(outcome: SwarmOutcome): [label: string, text: string][] {
 }
 
 function verdictsText({ passed, vacuous, failures }: Tally): string {
-  const errors = failures.filter(({ verdict }) => verdict.kind === 'error').length;
-  const violations = failures.length - errors;
+  const those = (kind: SeedVerdict['kind']): number =>
+    failures.filter(({ verdict }) => verdict.kind === kind).length;
+  const [errors, hangs] = [those('error'), those('hang')];
   const parts = [
     `${count(passed)} passed`,
     `${count(vacuous)} vacuous`,
-    several(violations, 'violation'),
+    several(those('violation'), 'violation'),
   ];
-  return [...parts, ...(errors > 0 ? [several(errors, 'error')] : [])].join(', ');
+  if (errors > 0) parts.push(several(errors, 'error'));
+  if (hangs > 0) parts.push(several(hangs, 'hang'));
+  return parts.join(', ');
 }
 
 function optionColumns(options: Tally['options']): Column[] {
@@ -143,10 +147,21 @@ function vacuousText({ tally, request }: SwarmOutcome, columns: number): string[
   return ['', 'VACUOUS: nothing was put to the test', ...lines, ...more, `again: ${command}`];
 }
 
-function failureText({ tally, request, commit }: SwarmOutcome, columns: number): string[] {
-  const failure = tally.firstFailure;
-  if (failure === undefined) return [];
-  const { seed, verdict } = failure;
+/** The first run that broke something, and those that hung, which end no swarm. */
+function failureText(outcome: SwarmOutcome, columns: number): string[] {
+  const { firstFailure, failures } = outcome.tally;
+  const hangs = failures
+    .filter((each) => each.verdict.kind === 'hang' && each !== firstFailure)
+    .toSorted((a, b) => a.seed - b.seed);
+  const told = firstFailure === undefined ? [] : [firstFailure, ...hangs.slice(0, HANGS_LISTED)];
+  return told.flatMap((failure) => oneFailureText(failure, outcome, columns));
+}
+
+function oneFailureText(
+  { seed, verdict }: SeedSummary,
+  { request, commit }: SwarmOutcome,
+  columns: number,
+): string[] {
   const source = { kind: 'seed', seed, profile: request.profile } as const;
   const hint = `to make it small: ${commandOf(source, '--shrink')}`;
   return [
@@ -158,6 +173,7 @@ function failureText({ tally, request, commit }: SwarmOutcome, columns: number):
 }
 
 function failureSentence(verdict: SeedVerdict): string {
+  if (verdict.kind === 'hang') return `HANG: ${verdict.message}`;
   if (verdict.kind === 'error') return `ERROR in the lab: ${oneLine(verdict.message)}`;
   return verdictText(verdict);
 }

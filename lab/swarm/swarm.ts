@@ -1,24 +1,22 @@
 /**
  * Many runs on many threads: seeds are handed out in order until they are used up, the time is
- * over, a run fails or somebody interrupts. What has been begun is let run to its end.
+ * over, a run fails or somebody interrupts. What has been begun is let run to its end, unless
+ * somebody interrupts. A run that hangs is a failure, and the others go on.
  */
 import { EXIT_INTERRUPTED } from '../sweep/interruption.ts';
 import type { SwarmRequest } from './arguments.ts';
 import { type Context, columnsOf, EXIT_FAILED, EXIT_OK, type Pool } from './context.ts';
 import { isFailure } from './seed-summary.ts';
-import { chunksOf, seedCount } from './seeds.ts';
+import { seedCount, seedsOf } from './seeds.ts';
 import { type Status, statusOn } from './status.ts';
 import { jsonOf, type SwarmOutcome, summaryText } from './summary.ts';
 import { Tally } from './tally.ts';
 import { count, several } from './text.ts';
 
-/** Enough work to make a task's overhead small, and little enough to stop soon. */
-const SEEDS_PER_TASK = 4;
-
 /** Runs the swarm, tells what came out, and returns the exit status. */
 export async function swarm(context: Context, request: SwarmRequest): Promise<number> {
   const interruption = context.interruption();
-  const pool = await context.pool(request.threads);
+  const pool = await context.pool(request.threads, request.hangMs);
   const status = statusOn(context.stderr, context.nowMs);
   const beganMs = context.nowMs();
   const tally = new Tally();
@@ -53,7 +51,7 @@ async function runAll(
   const { pool, status, tally, signal } = at;
   const beganMs = nowMs();
   const total = seedCount(ranges);
-  const chunks = chunksOf(ranges, SEEDS_PER_TASK);
+  const seeds = seedsOf(ranges);
   let failed = false;
   const isOver = (): boolean =>
     failed || signal.aborted || (forMs !== undefined && nowMs() - beganMs >= forMs);
@@ -67,16 +65,24 @@ async function runAll(
     );
   const lane = async (): Promise<void> => {
     while (!isOver()) {
-      const chunk = chunks.next();
-      if (chunk.done === true) return;
-      for (const summary of await pool.run(chunk.value, profile)) {
-        tally.add(summary);
-        failed ||= isFailure(summary.verdict);
-      }
+      const next = seeds.next();
+      if (next.done === true) return;
+      const summary = await pool.run(next.value, profile);
+      tally.add(summary);
+      failed ||= isFailure(summary.verdict) && summary.verdict.kind !== 'hang';
       status.update(share(), progressText(tally, total));
     }
   };
-  await Promise.all(Array.from({ length: pool.threads }, lane));
+  // Ends the threads with what they are at: one of them may be in a loop and never come back.
+  const end = (): void => void pool.close();
+  signal.addEventListener('abort', end);
+  try {
+    await Promise.all(Array.from({ length: pool.threads }, lane));
+  } catch (error) {
+    if (!signal.aborted) throw error;
+  } finally {
+    signal.removeEventListener('abort', end);
+  }
 }
 
 function progressText({ all, vacuous }: Tally, total: number | null): string {

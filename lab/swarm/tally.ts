@@ -84,7 +84,7 @@ export class Tally {
   passed = 0;
   vacuous = 0;
   readonly vacuousSeeds: { readonly seed: number; readonly reason: string }[] = [];
-  /** Runs that broke a property or ended with an exception. */
+  /** Runs that broke a property, ended with an exception or did not end. */
   readonly failures: SeedSummary[] = [];
   /** The run that took longest to recover. */
   slowest: { readonly seed: number; readonly recoveredAfterMs: number } | null = null;
@@ -116,9 +116,10 @@ export class Tally {
       );
   }
 
-  /** The failure with the lowest seed. */
+  /** The failure with the lowest seed; of those that hung only if there is no other. */
   get firstFailure(): SeedSummary | undefined {
-    return [...this.failures].sort((a, b) => a.seed - b.seed)[0];
+    const hung = ({ verdict }: SeedSummary): number => (verdict.kind === 'hang' ? 1 : 0);
+    return this.failures.toSorted((a, b) => hung(a) - hung(b) || a.seed - b.seed)[0];
   }
 
   #addVacuous(seed: number, reason: string): void {
