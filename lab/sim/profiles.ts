@@ -187,7 +187,7 @@ function drawRare(rng: RandomState, { registered }: Features): Rare {
 function drawSizes(rng: RandomState): NonNullable<Schedule['sizes']> {
   return {
     sliceBytes: pick(rng, [50, 200, 1000]),
-    segmentBytes: pick(rng, [1024, 2048]),
+    segmentBytes: pick(rng, [256, 1024]),
     bucketSlots: pick(rng, [16, 32]),
   };
 }
