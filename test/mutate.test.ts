@@ -207,7 +207,7 @@ test('what does not compile is not drawn, and no more than there is', (t) => {
 const LIMITS: Limits = {
   seeds: 40,
   profile: 'lite',
-  hangMs: 15_000,
+  hangMs: 30_000,
   budgetMs: 170_000,
   tests: true,
 };

@@ -4,6 +4,7 @@
  * that it is found by what it does and not by how it looks.
  */
 
+import { AROUND_THE_CORE } from './around-the-core.ts';
 import { LATER_CHAPTERS } from './later-chapters.ts';
 import type { Mutant } from './mutant.ts';
 
@@ -515,6 +516,7 @@ export const MUTANTS: readonly Mutant[] = [
   ...DURABILITY,
   ...CLIENTS,
   ...LATER_CHAPTERS,
+  ...AROUND_THE_CORE,
 ];
 
 /** The code as it is, where results tell it from the mutants. */
