@@ -4,6 +4,7 @@
  * that it is found by what it does and not by how it looks.
  */
 
+import { DUTIES } from './duties.ts';
 import { LATER_CHAPTERS } from './later-chapters.ts';
 import type { Mutant } from './mutant.ts';
 
@@ -515,6 +516,7 @@ export const MUTANTS: readonly Mutant[] = [
   ...DURABILITY,
   ...CLIENTS,
   ...LATER_CHAPTERS,
+  ...DUTIES,
 ];
 
 /** The code as it is, where results tell it from the mutants. */
