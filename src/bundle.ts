@@ -62,7 +62,7 @@ function keyOf(entry: string, packages: string): string {
   return hash.update(readFileSync(installed)).digest('hex');
 }
 
-/** The bundle and its source map, which is read where `--enable-source-maps` asks for it. */
+/** The bundle and its source map, which Node reads where it is asked to. */
 async function bundle(entry: string, outfile: string): Promise<OutputFile[]> {
   const { build } = await import('esbuild');
   const { outputFiles } = await build({

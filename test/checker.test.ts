@@ -25,6 +25,7 @@ import {
   timeout,
 } from './raft/fixture.ts';
 import { COMPACTION_CASES } from './support/checker-compaction.ts';
+import { DUTY_CASES } from './support/checker-duties.ts';
 import { MEMBERSHIP_CASES } from './support/checker-membership.ts';
 import {
   type Case,
@@ -82,6 +83,7 @@ function snapshotAfterAnswer(elapsedMs: number, snapshotEntries: number): void {
 
 const CASES: readonly Case[] = [
   ...COMPACTION_CASES,
+  ...DUTY_CASES,
   {
     property: 'snapshotTransferEnds',
     what: 'a follower that has just answered would have to begin again',
@@ -559,7 +561,7 @@ test('every property that the checker judges has a case here', (t) => {
     .join('');
   const judged = new Set([...source.matchAll(/fail\(\s*'(\w+)'/g)].map((match) => match[1]));
   const cases: Set<string | undefined> = new Set(CASES.map(({ property }) => property));
-  t.is(judged.size, 20);
+  t.is(judged.size, 48);
   t.deepEqual([...judged].sort(), [...cases].sort());
 });
 

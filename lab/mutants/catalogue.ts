@@ -5,6 +5,7 @@
  */
 
 import { AROUND_THE_CORE } from './around-the-core.ts';
+import { DUTIES } from './duties.ts';
 import { LATER_CHAPTERS } from './later-chapters.ts';
 import type { Mutant } from './mutant.ts';
 
@@ -517,6 +518,7 @@ export const MUTANTS: readonly Mutant[] = [
   ...CLIENTS,
   ...LATER_CHAPTERS,
   ...AROUND_THE_CORE,
+  ...DUTIES,
 ];
 
 /** The code as it is, where results tell it from the mutants. */

@@ -26,7 +26,7 @@ import { type Storage, StorageError } from '../../src/storage/storage.ts';
 import { type Checksum, decode, encode, frameBytes } from '../../src/transport/codec.ts';
 import type { LinkSettings } from '../../src/transport/link.ts';
 import { sameData } from '../checker/comparison.ts';
-import { SnapshotTransfers } from '../checker/snapshot-transfers.ts';
+import { Duties } from '../checker/duties.ts';
 import { Checker, CheckFailure, PROPERTIES } from '../checker.ts';
 import type { Fault } from '../faults.ts';
 import { nodeIds, type Schedule, serverIds } from '../schedule.ts';
@@ -64,7 +64,7 @@ export class Simulation {
   readonly tracer: Tracer;
   readonly #checksum: Checksum;
   readonly #checker: Checker;
-  readonly #transfers = new SnapshotTransfers();
+  readonly #duties = new Duties(() => this.#checker.committedEntries());
   readonly #nemesis: Nemesis;
   /** Between nodes: by sender, then by receiver. */
   readonly #links = new Map<NodeId, Map<NodeId, Link>>();
@@ -166,6 +166,7 @@ export class Simulation {
   /** A message leaves; a subclass whose disks lie does not ask what it promises. */
   promised(message: Message): void {
     this.#checker.sent(message);
+    this.#duties.sent(message, this.schedule.settings.chunkBytes);
   }
 
   /** Starts all servers, and has the schedule's faults come at their moments. */
@@ -314,6 +315,7 @@ export class Simulation {
     this.#attempt(() => {
       checkState(raft);
       this.#checker.started(raft);
+      this.#duties.started(raft, member.clock.readUs(this.events.nowUs));
     });
   }
 
@@ -322,7 +324,7 @@ export class Simulation {
     const before = this.#checker.roleOf(state.id);
     const commitBefore = this.#checker.committedIndex;
     this.#checker.stepped(effects, state);
-    this.#transfers.stepped(input, effects, state);
+    this.#duties.stepped(input, effects, state);
     this.#counts.stepped(effects);
     this.#reach.stepped(member, input, effects, state);
     if (state.role !== before && state.role.kind === 'leader') {

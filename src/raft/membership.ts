@@ -64,7 +64,7 @@ export function handleConfigure(
   }
   const roundGoal = log.lastIndex(state.persistent.log);
   leader.change.catchingUp = newcomers.map((newcomer) => {
-    return { id: newcomer, round: 1, roundGoal, roundStartUs: nowUs };
+    return { id: newcomer, round: 1, roundGoal, roundStartUs: nowUs, caughtUpUs: null };
   });
   goOn(context, leader);
 }
@@ -113,7 +113,7 @@ function goOn(context: Context, leader: LeaderRole): void {
   const { voters, learners } = change.membership;
   switch (change.phase) {
     case 'catchUp':
-      if (change.catchingUp.length === 0) enterChange(context, leader, change);
+      if (haveCaughtUp(context, change)) enterChange(context, leader, change);
       break;
     case 'undo':
       change.phase = 'final';
@@ -137,6 +137,7 @@ function enterChange(context: Context, leader: LeaderRole, change: PendingChange
     (voter) => voters.includes(voter) !== current.voters.includes(voter),
   );
   change.phase = differing.length <= 1 ? 'final' : 'joint';
+  change.catchingUp = [];
   const outgoing = change.phase === 'joint' ? current.voters : [];
   appendConfiguration(context, leader, { voters, outgoing, learners });
 }
@@ -186,7 +187,7 @@ function handOver(context: Context, leader: LeaderRole): void {
 
 /**
  * §4.2.1: a round replicates what the log held when it began. A server has caught up when a round
- * took less than an election timeout.
+ * took less than an election timeout; further rounds show that it goes on so.
  */
 export function checkCatchUp(context: Context, leader: LeaderRole, progress: Progress): void {
   const { change } = leader;
@@ -196,16 +197,23 @@ export function checkCatchUp(context: Context, leader: LeaderRole, progress: Pro
   if (newcomer === undefined || progress.matchIndex < newcomer.roundGoal) return;
   // It may have matched long ago, and have died since.
   if (progress.heardSentUs < newcomer.roundStartUs) return;
-  if (nowUs - newcomer.roundStartUs < minimumElectionTimeoutUs(state)) {
-    change.catchingUp = change.catchingUp.filter((other) => other !== newcomer);
-    goOn(context, leader);
-  } else if (newcomer.round === ROUNDS_MAX) {
+  if (nowUs - newcomer.roundStartUs < minimumElectionTimeoutUs(state)) newcomer.caughtUpUs = nowUs;
+  else if (newcomer.round === ROUNDS_MAX) {
     giveUpChange(context, leader, change);
-  } else {
-    newcomer.round++;
-    newcomer.roundGoal = log.lastIndex(state.persistent.log);
-    newcomer.roundStartUs = nowUs;
-  }
+    return;
+  } else newcomer.round++;
+  newcomer.roundGoal = log.lastIndex(state.persistent.log);
+  newcomer.roundStartUs = nowUs;
+  goOn(context, leader);
+}
+
+/**
+ * Who caught up while others did not, or while the learners' entry was not committed, may have died
+ * since: its last good round counts for an election timeout.
+ */
+function haveCaughtUp({ nowUs, state }: Context, { catchingUp }: PendingChange): boolean {
+  const sinceUs = nowUs - minimumElectionTimeoutUs(state);
+  return catchingUp.every(({ caughtUpUs }) => caughtUpUs !== null && caughtUpUs > sinceUs);
 }
 
 export function giveUpLateChange(context: Context, leader: LeaderRole): void {

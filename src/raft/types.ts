@@ -444,12 +444,13 @@ export type PendingChange = {
   membership: Membership;
   /** Learners that the change began with, to be removed if it is given up. */
   readonly added: readonly NodeId[];
-  /** New voters that have not caught up, each with the round it is in. */
+  /** New voters, each with the round it is in, and when it last ended one in time. */
   catchingUp: {
     readonly id: NodeId;
     round: number;
     roundGoal: Index;
     roundStartUs: number;
+    caughtUpUs: number | null;
   }[];
   readonly deadlineUs: number;
 };

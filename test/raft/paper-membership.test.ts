@@ -206,6 +206,28 @@ test('a learner that is up to date already becomes a voter with its next answer'
   t.deepEqual(configurationOf(leader), simple(...THREE, 'n4'));
 });
 
+// §4.2.1: a change "should not … reduce availability": who caught up first may have died since.
+test('a server that has caught up and falls silent holds up the change for the others', (t) => {
+  const { leader, nowUs } = settledLeader();
+  configure(leader, { voters: [...THREE, 'n4', 'n5'] }, nowUs, true);
+  persistAll(leader, nowUs);
+  for (const id of ['n2', 'n4']) acknowledge(leader, id, 2, nowUs);
+  propose(leader, 'x', nowUs + 100_000);
+  acknowledge(leader, 'n5', 2, nowUs + 149_999);
+  t.deepEqual(configurationOf(leader).voters, [...THREE, 'n4', 'n5'], 'both just now');
+
+  const other = settledLeader();
+  configure(other.leader, { voters: [...THREE, 'n4', 'n5'] }, other.nowUs, true);
+  persistAll(other.leader, other.nowUs);
+  for (const id of ['n2', 'n4']) acknowledge(other.leader, id, 2, other.nowUs);
+  acknowledge(other.leader, 'n5', 2, other.nowUs + 150_000);
+  acknowledge(other.leader, 'n5', 2, other.nowUs + 200_000);
+  t.deepEqual(configurationOf(other.leader).voters, THREE, 'n4 was silent for a timeout');
+  acknowledge(other.leader, 'n4', 2, other.nowUs + 250_000);
+  acknowledge(other.leader, 'n4', 2, other.nowUs + 260_000);
+  t.deepEqual(configurationOf(other.leader).voters, [...THREE, 'n4', 'n5'], 'it answers again');
+});
+
 // ---- §4.2.2 Removing the current leader ---------------------------------------------------------
 
 // §4.2.2: "it replicates log entries but does not count itself in majorities"

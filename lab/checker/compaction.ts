@@ -1,0 +1,125 @@
+/** When snapshots are taken, what of the log is kept behind them, and the order of chunks. */
+import { entryBytes } from '../../src/raft/log.ts';
+import type { Effect, Entry, Index, RaftState } from '../../src/raft/types.ts';
+import type { Memory, Step } from './memory.ts';
+import { fail } from './properties.ts';
+
+/** How far beyond its bounds a log may grow while a follower is being sent a snapshot. */
+const BOUNDS_KEPT = 4;
+
+/** `committed` is all that was ever committed, from entry 1 on. */
+export function checkSnapshots(step: Step, memory: Memory, committed: readonly Entry[]): void {
+  const { effects, input, state } = step;
+  const isOwn = input.kind === 'applied' || input.kind === 'snapshotSaved';
+  if (effects.length === 0 && !isOwn) return;
+  let takes = false;
+  let installs = false;
+  for (const effect of effects) {
+    if (effect.kind === 'takeSnapshot') takes = true;
+    else if (effect.kind === 'install') installs = true;
+    else if (effect.kind === 'receiveChunk') checkReceived(step, memory, effect);
+  }
+  if (input.kind === 'snapshotSaved' || installs) memory.taking = false;
+  if (takes) checkTaken(step, memory);
+  else if (input.kind === 'applied') checkDue(state, memory);
+  memory.taking ||= takes;
+  if (state.persistent.snapshot !== memory.snapshot && !installs) {
+    checkKept(state, memory, committed);
+  }
+}
+
+// ---- Taking -------------------------------------------------------------------------------------
+
+/** §5.1.3: a snapshot is taken when the log has grown to its bound, or when somebody asks. */
+function checkTaken({ input, state }: Step, memory: Memory): void {
+  const { persistent, settings, volatile } = state;
+  const from = persistent.snapshot?.index ?? 0;
+  const entries = volatile.lastApplied - from;
+  const takes = `${state.id} takes a snapshot`;
+  if (memory.taking) fail('snapshotWhenDue', `${takes} while it is taking one`);
+  if (entries <= 0) fail('snapshotWhenDue', `${takes} and has applied nothing since the last one`);
+  if (input.kind === 'snapshotNow' || entries >= settings.snapshotEntries) return;
+  const bytes = bytesBetween(persistent.log.entries, persistent.log.baseIndex, from, volatile);
+  if (input.kind === 'applied' && bytes >= settings.snapshotBytes) return;
+  fail('snapshotWhenDue', `${takes} for ${input.kind}, after ${entries} entries of ${bytes} bytes`);
+}
+
+function bytesBetween(
+  entries: readonly Entry[],
+  baseIndex: Index,
+  from: Index,
+  { commitIndex }: RaftState['volatile'],
+): number {
+  let bytes = 0;
+  for (let i = from - baseIndex; i < commitIndex - baseIndex; i++) {
+    const entry = entries[i];
+    if (entry !== undefined) bytes += entryBytes(entry);
+  }
+  return bytes;
+}
+
+function checkDue({ id, persistent, role, settings, volatile }: RaftState, memory: Memory): void {
+  const latest = memory.configuration;
+  // Who joins knows of nobody yet.
+  if (memory.taking || latest.voters.length === 0) return;
+  const times = role.kind === 'leader' ? BOUNDS_KEPT : 1;
+  const entries = volatile.lastApplied - (persistent.snapshot?.index ?? 0);
+  const bytes = volatile.bytesSinceSnapshot;
+  const isDue =
+    entries >= times * settings.snapshotEntries || bytes >= times * settings.snapshotBytes;
+  if (!isDue || entries <= 0 || persistent.log.configurations[0]?.configuration === undefined)
+    return;
+  if (persistent.log.configurations[0].configuration.voters.length === 0) return;
+  fail('snapshotWhenDue', `${id} takes no snapshot after ${entries} entries of ${bytes} bytes`);
+}
+
+// ---- Keeping ------------------------------------------------------------------------------------
+
+/** Of what the snapshot covers as much is kept as is set, and no more. O(entries kept). */
+function checkKept(state: RaftState, memory: Memory, committed: readonly Entry[]): void {
+  const { id, persistent, settings, volatile } = state;
+  const { log, snapshot } = persistent;
+  if (snapshot === null) return;
+  const lowest = Math.max(memory.baseIndex, snapshot.index - settings.keptEntries);
+  let due = snapshot.index;
+  let bytes = 0;
+  while (due > lowest) {
+    const entry = committed[due - 1];
+    bytes += entry === undefined ? 0 : entryBytes(entry);
+    if (bytes > settings.keptBytes) break;
+    due--;
+  }
+  if (log.baseIndex !== due) {
+    const where = `where it is to begin behind ${due}`;
+    fail('logKept', `${id} has its log behind entry ${log.baseIndex}, ${where}`);
+  }
+  const since = bytesBetween(log.entries, log.baseIndex, snapshot.index, volatile);
+  if (volatile.bytesSinceSnapshot === since) return;
+  fail(
+    'logKept',
+    `${id} counts ${volatile.bytesSinceSnapshot} of ${since} bytes since its snapshot`,
+  );
+}
+
+// ---- Receiving ----------------------------------------------------------------------------------
+
+/**
+ * Figure 5.3: chunks are written at their offsets; those at 0 begin it anew. Two servers' snapshots
+ * of one index hold the same in another order: chunks of both make up neither.
+ */
+function checkReceived(
+  { message, state }: Step,
+  memory: Memory,
+  { offset, snapshot }: Effect & { kind: 'receiveChunk' },
+): void {
+  const { receiving } = state.volatile;
+  const due = receiving === memory.receiving ? memory.receivedBytes : 0;
+  const what = `${state.id} keeps a chunk at ${offset} of the snapshot of ${snapshot.index}`;
+  if (offset !== due) fail('chunksInOrder', `${what}, where ${due} was due`);
+  if (receiving?.from !== message?.from || receiving?.snapshot.index !== snapshot.index) {
+    const from = `of ${receiving?.snapshot.index} from ${receiving?.from}`;
+    fail('chunksInOrder', `${what} from ${message?.from}, while it receives that ${from}`);
+  }
+  if (snapshot.index > memory.commitIndex) return;
+  fail('chunksInOrder', `${what}, where ${memory.commitIndex} is committed`);
+}
