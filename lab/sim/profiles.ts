@@ -69,10 +69,10 @@ export function scheduleOf(seed: number, profile: Profile): Schedule {
   const count = pick(fork(seed, 'schedule nodes'), shape.nodes);
   const nodes = nodeIds(count);
   const features = drawFeatures(fork(seed, 'schedule features'));
-  const settings = drawSettings(fork(seed, 'schedule settings'), features);
+  const rare = drawRare(fork(seed, 'schedule rare'), features);
+  const settings = fitting(drawSettings(fork(seed, 'schedule settings'), features), rare);
   const recoveryRng = fork(seed, 'schedule recovery');
   const core = drawCore(recoveryRng, nodes);
-  const rare = drawRare(fork(seed, 'schedule rare'), features);
   const clients = drawClients(fork(seed, 'schedule clients'), features, rare);
   const servers = nodeIds(count + features.spares);
   const { durationMs } = shape;
@@ -162,8 +162,8 @@ const EDGE_TERMS = [2 ** 31 - 3, 2 ** 32 - 3, 2 ** 39];
 const EDGE_REQUESTS = [250, 65_500];
 
 function drawRare(rng: RandomState, { registered }: Features): Rare {
-  const small = chance(rng, 0.4);
-  const asBytes = chance(rng, 0.15);
+  const small = chance(rng, 0.25);
+  const asBytes = chance(rng, 0.1);
   const slow = chance(rng, 0.1);
   const firstTerm = chance(rng, 0.15) ? pick(rng, EDGE_TERMS) : 0;
   const once = pick(rng, [0, 0, 1, 2]);
@@ -184,9 +184,15 @@ function drawRare(rng: RandomState, { registered }: Features): Rare {
   };
 }
 
+/** A large state in tiny chunks would not reach a follower within any bound. */
+function fitting(settings: Settings, { texts }: Rare): Settings {
+  const least = { plain: 0, alike: 0, many: 300, long: 65_536 }[texts];
+  return { ...settings, chunkBytes: Math.max(settings.chunkBytes, least) };
+}
+
 function drawSizes(rng: RandomState): NonNullable<Schedule['sizes']> {
   return {
-    sliceBytes: pick(rng, [50, 200, 1000]),
+    sliceBytes: pick(rng, [100, 300, 1000]),
     segmentBytes: pick(rng, [256, 1024]),
     bucketSlots: pick(rng, [16, 32]),
   };
@@ -364,12 +370,12 @@ function textsOf({ texts }: Rare): Texts {
         key: (number) => ALIKE[number - 1] ?? key(number),
         // Of equal length, with a length of their own, and lengths at the ends of a byte.
         value: (i, draw) =>
-          draw % 3 === 0
+          draw % 10 > 0
             ? `${i}`.padStart(5, '0')
-            : `${i}:`.padEnd(draw % 2 === 0 ? 255 : 257, 'x'),
+            : `${i}:`.padEnd(draw % 20 === 0 ? 255 : 257, 'x'),
       };
     case 'many':
-      return { keys: 2000, key, value };
+      return { keys: 500, key, value };
     case 'long':
       return {
         keys: FEW_KEYS,
