@@ -264,6 +264,7 @@ test('tests are those that import the file, the nearest first, and none that doe
   const runs = new TestRuns(ROOT, () => {});
   t.is(runs.near('src/transport/codec.ts')[0], 'test/codec.test.ts');
   t.true(runs.near('src/kv.ts').includes('test/kv.test.ts'));
+  t.true(runs.near('src/raft/transfer.ts').includes('test/raft/golden.test.ts'));
   t.false(runs.near('src/storage/sqlite-units.ts').includes('test/codec.test.ts'));
   t.true(runs.simulatorLoads('src/raft/raft.ts'));
   t.false(runs.simulatorLoads('src/storage/sqlite.ts'));
