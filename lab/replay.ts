@@ -11,7 +11,7 @@ import { SESSION_BYTES } from '../src/sessions.ts';
 import { executeOn, Model, type ModelStep } from './model.ts';
 
 export type Replay = {
-  /** Per client id: a byte per request number, 1 where a write takes effect. */
+  /** By client id, 0 without a session: a byte per request number, 1 where a write takes effect. */
   readonly executed: ReadonlyMap<number, Uint8Array>;
   /** By index, how many commands have taken effect up to there. */
   readonly countAt: readonly number[];

@@ -13,6 +13,7 @@ import {
   decodeClientId,
   encodeClientId,
   FIRST_REGISTERED_CLIENT,
+  isBatch,
   OPERATION_HEADER_BYTES,
   type Operation,
   OperationReader,
@@ -248,4 +249,16 @@ test('a writer counts, hands out a copy, and starts afresh', (t) => {
   ]);
   writer.result(1, 1, { status: 'ok', value: null, index: 1 });
   t.deepEqual([writer.count, writer.length], [1, RESULT_HEADER_BYTES]);
+});
+
+test('what is cut off anywhere but between two commands is no batch', (t) => {
+  const commands: Command[] = [
+    [operation('put', 'key', 'value'), by(1, 1)],
+    [operation('delete', 'another'), by(1, 2)],
+  ];
+  const batch = batchOf(commands);
+  const whole = new Set([0, batchOf(commands.slice(0, 1)).byteLength, batch.byteLength]);
+  for (let length = 0; length <= batch.byteLength; length++) {
+    t.is(isBatch(batch.subarray(0, length)), whole.has(length), `${length} bytes`);
+  }
 });

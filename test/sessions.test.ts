@@ -523,8 +523,11 @@ test('the replay tells of each client which requests took effect, given a sessio
     [PUT, by(FIRST_REGISTERED_CLIENT + 1, 5)],
   ];
   const entry: Entry = { index: 1, term: 1, kind: 'command', command: batchOf(commands) };
-  const { executed, countAt } = replayCommitted([entry], latin1);
-  t.deepEqual([...executed.keys()], [1, FIRST_REGISTERED_CLIENT]);
+  const { executed, countAt, repeated } = replayCommitted([entry], latin1);
+  t.deepEqual([...executed.keys()], [0, 1, FIRST_REGISTERED_CLIENT]);
+  // Without a session nothing keeps a request from taking effect again.
+  t.is(executed.get(0)?.[3], 1);
+  t.is(repeated, 1);
   t.deepEqual([executed.get(1)?.[1], executed.get(1)?.[2]], [0, 1]);
   t.is(executed.get(FIRST_REGISTERED_CLIENT)?.[5], 1);
   t.deepEqual(countAt, [0, 5]);
