@@ -75,6 +75,8 @@ class LeaseCluster extends StudyCluster {
     const judged = effects.filter(({ kind }) => kind !== 'answer');
     super.stepped(member, input, judged, state);
   }
+
+  override judge(): void {}
 }
 
 /** A cluster whose servers have all heard of their leader; and one of its followers. */

@@ -169,6 +169,11 @@ export class Simulation {
     this.#duties.sent(message, this.schedule.settings.chunkBytes);
   }
 
+  /** Whether a step did what a server must; a subclass that leaves out effects does not ask. */
+  judge(input: Input, effects: readonly Effect[], state: RaftState): void {
+    this.#duties.stepped(input, effects, state);
+  }
+
   /** Starts all servers, and has the schedule's faults come at their moments. */
   begin(): void {
     for (const member of this.members.values()) this.start(member);
@@ -324,7 +329,7 @@ export class Simulation {
     const before = this.#checker.roleOf(state.id);
     const commitBefore = this.#checker.committedIndex;
     this.#checker.stepped(effects, state);
-    this.#duties.stepped(input, effects, state);
+    this.judge(input, effects, state);
     this.#counts.stepped(effects);
     this.#reach.stepped(member, input, effects, state);
     if (state.role !== before && state.role.kind === 'leader') {
