@@ -76,7 +76,7 @@ class LeaseCluster extends StudyCluster {
     super.stepped(member, input, judged, state);
   }
 
-  override judge(): void {}
+  override checkDuties(): void {}
 }
 
 /** A cluster whose servers have all heard of their leader; and one of its followers. */

@@ -160,6 +160,8 @@ type Rare = {
 /** Terms that some number format ends at; who joins takes none from beyond 2^40. */
 const EDGE_TERMS = [2 ** 31 - 3, 2 ** 32 - 3, 2 ** 39];
 const EDGE_REQUESTS = [250, 65_500];
+/** Entries in a round trip that takes a heartbeat: clients write up to 50 a second, some twice. */
+const SLOW_ROUND_ENTRIES = 8;
 
 function drawRare(rng: RandomState, { registered }: Features): Rare {
   const small = chance(rng, 0.25);
@@ -184,10 +186,16 @@ function drawRare(rng: RandomState, { registered }: Features): Rare {
   };
 }
 
-/** A large state in tiny chunks would not reach a follower within any bound. */
-function fitting(settings: Settings, { texts }: Rare): Settings {
-  const least = { plain: 0, alike: 0, many: 300, long: 65_536 }[texts];
-  return { ...settings, chunkBytes: Math.max(settings.chunkBytes, least) };
+/** What a round trip carries must be enough for the state, and for what clients write meanwhile. */
+function fitting(settings: Settings, { texts, slow }: Rare): Settings {
+  const { batchEntries, chunkBytes, windowMessages } = settings;
+  const leastBytes = { plain: 0, alike: 0, many: 300, long: 65_536 }[texts];
+  const isTooFew = slow && batchEntries * windowMessages < SLOW_ROUND_ENTRIES;
+  return {
+    ...settings,
+    batchEntries: isTooFew ? SLOW_ROUND_ENTRIES : batchEntries,
+    chunkBytes: Math.max(chunkBytes, leastBytes),
+  };
 }
 
 function drawSizes(rng: RandomState): NonNullable<Schedule['sizes']> {

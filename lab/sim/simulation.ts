@@ -170,7 +170,7 @@ export class Simulation {
   }
 
   /** Whether a step did what a server must; a subclass that leaves out effects does not ask. */
-  judge(input: Input, effects: readonly Effect[], state: RaftState): void {
+  checkDuties(input: Input, effects: readonly Effect[], state: RaftState): void {
     this.#duties.stepped(input, effects, state);
   }
 
@@ -329,7 +329,7 @@ export class Simulation {
     const before = this.#checker.roleOf(state.id);
     const commitBefore = this.#checker.committedIndex;
     this.#checker.stepped(effects, state);
-    this.judge(input, effects, state);
+    this.checkDuties(input, effects, state);
     this.#counts.stepped(effects);
     this.#reach.stepped(member, input, effects, state);
     if (state.role !== before && state.role.kind === 'leader') {
