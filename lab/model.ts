@@ -46,9 +46,15 @@ export class Model {
   readonly state = new Map<string, string>();
 
   /** `null` means absent: as a value to store, to expect, or to find. */
-  execute(kind: OperationKind, key: string, value: string | null, expected: string | null): void {
-    const { after } = executeOn(this.state.get(key) ?? null, kind, value, expected);
-    if (after === null) this.state.delete(key);
-    else this.state.set(key, after);
+  execute(
+    kind: OperationKind,
+    key: string,
+    value: string | null,
+    expected: string | null,
+  ): ModelStep {
+    const step = executeOn(this.state.get(key) ?? null, kind, value, expected);
+    if (step.after === null) this.state.delete(key);
+    else this.state.set(key, step.after);
+    return step;
   }
 }

@@ -8,7 +8,7 @@ import { FIRST_REGISTERED_CLIENT, OperationReader } from '../src/command.ts';
 import { SESSION_BOUNDS, SESSION_WINDOW, type SessionBounds } from '../src/kv.ts';
 import type { Entry } from '../src/raft/types.ts';
 import { SESSION_BYTES } from '../src/sessions.ts';
-import { executeOn, Model, type ModelStep } from './model.ts';
+import { Model, type ModelStep } from './model.ts';
 
 export type Replay = {
   /** By client id, 0 without a session: a byte per request number, 1 where a write takes effect. */
@@ -162,9 +162,7 @@ class Replayer {
     const key = textOf(bytes, keyStart, valueStart);
     const value = hasValue ? textOf(bytes, valueStart, valueEnd) : null;
     const expected = hasExpected ? textOf(bytes, valueEnd, command.end) : null;
-    const step = executeOn(this.model.state.get(key) ?? null, kind, value, expected);
-    this.model.execute(kind, key, value, expected);
-    return step;
+    return this.model.execute(kind, key, value, expected);
   }
 
   /** Without a session; who cares numbers such requests all the same, from 1. */

@@ -40,7 +40,6 @@ export const HASH_BYTES = 4;
 
 /** Room for the record that goes beyond the bytes asked for, unless it is a long one. */
 const OVERHANG_BYTES = 1024;
-const FIRST_SLICE_BYTES_MAX = 1 << 20;
 
 class Slice {
   #bytes: Uint8Array<ArrayBuffer>;
@@ -94,6 +93,8 @@ export class KvSnapshot implements SnapshotSource {
   #answers: Iterator<[requestNumber: number, answer: Result], undefined> | null = null;
   #sessionCount = 0;
   #answerCount = 0;
+  /** Of the last slice; the next one is likely to need as much. */
+  #sliceBytes = 0;
   /** Of the slices so far: whoever restores them compares it, whichever disks they went over. */
   #hash = HASH_OF_NOTHING;
 
@@ -110,11 +111,12 @@ export class KvSnapshot implements SnapshotSource {
 
   next(bytes: number): Uint8Array<ArrayBuffer> | null {
     if (this.#part === 'over') return null;
-    const slice = new Slice(Math.min(bytes, FIRST_SLICE_BYTES_MAX) + OVERHANG_BYTES);
+    const slice = new Slice(Math.min(bytes, this.#sliceBytes) + OVERHANG_BYTES);
     do this.#write(slice);
     while (slice.length < bytes && !this.#isOver());
     this.#hash = slice.hash(this.#hash);
     if (this.#isOver()) slice.view.setUint32(slice.reserve(HASH_BYTES), this.#hash, true);
+    this.#sliceBytes = slice.length;
     return slice.take();
   }
 

@@ -16,6 +16,9 @@ import type { Asked, Lead, Memory, Step } from './memory.ts';
 import { fail } from './properties.ts';
 import { minimumTimeoutUs } from './voting.ts';
 
+/** What is done, in words; made only where it is wrong. */
+type Says = () => string;
+
 const US_PER_MS = 1000;
 type Question = Extract<Input, { readonly id: number }>;
 /**
@@ -136,11 +139,11 @@ function checkNothingLeft({ id, role }: RaftState, { asked }: Memory): void {
 function checkAnswer(step: Step, memory: Memory, asked: Asked, id: number, answer: Answer): void {
   const { state } = step;
   const { lead, transfer } = memory;
-  const says = `${state.id} answers #${id} (${asked.kind})`;
+  const says = (): string => `${state.id} answers #${id} (${asked.kind})`;
   if (answer.kind === 'readable') checkReadable(step, memory, asked, id, says, answer.index);
   else if (answer.kind === 'accepted') checkAccepted(step, memory, says, answer.index);
   else if (answer.kind === 'done') checkDone(state, asked, says);
-  else checkRefused(step, memory, asked, `${says} with ${answer.reason}`, answer.reason);
+  else checkRefused(step, memory, asked, says, answer.reason);
   if (transfer?.id === id) memory.transfer = null;
   if (lead?.catchUp?.id !== id) return;
   lead.catchUp = null;
@@ -149,46 +152,41 @@ function checkAnswer(step: Step, memory: Memory, asked: Asked, id: number, answe
 }
 
 /** §3.10: "the prior leader stops accepting new client requests". */
-function checkAccepted({ state }: Step, memory: Memory, says: string, index: Index): void {
+function checkAccepted({ state }: Step, memory: Memory, says: Says, index: Index): void {
   const { log } = state.persistent;
   const { lead, transfer } = memory;
-  if (transfer !== null) fail('transferStops', `${says} while it hands over to ${transfer.to}`);
+  if (transfer !== null) fail('transferStops', `${says()} while it hands over to ${transfer.to}`);
   const entry = log.entries[index - log.baseIndex - 1];
   if (entry?.kind !== 'command' || index !== memory.lastIndex + 1) {
-    fail('answerHolds', `${says} with entry ${index}, which does not hold it`);
+    fail('answerHolds', `${says()} with entry ${index}, which does not hold it`);
   }
   const bytes = lead?.uncommittedBytes ?? 0;
   if (bytes < state.settings.uncommittedBytes) return;
-  fail('flowControl', `${says} with ${bytes} bytes that are not committed`);
+  fail('flowControl', `${says()} with ${bytes} bytes that are not committed`);
 }
 
-function checkDone({ id, persistent, volatile }: RaftState, asked: Asked, says: string): void {
+function checkDone({ id, persistent, volatile }: RaftState, asked: Asked, says: Says): void {
   if (asked.kind === 'transfer') {
     if (volatile.leaderId === asked.to || asked.to === id) return;
-    fail('answerHolds', `${says} as done, where ${volatile.leaderId ?? 'nobody'} leads`);
+    fail('answerHolds', `${says()} as done, where ${volatile.leaderId ?? 'nobody'} leads`);
   }
   const latest = persistent.log.configurations.at(-1);
   const wanted = asked.membership;
-  if (latest === undefined || wanted === null) fail('answerHolds', `${says} as done`);
+  if (latest === undefined || wanted === null) fail('answerHolds', `${says()} as done`);
   const { learners, outgoing, voters } = latest.configuration;
   const isInForce = latest.index <= volatile.commitIndex && outgoing.length === 0;
   const listening = wanted.learners.filter((learner) => !wanted.voters.includes(learner));
   if (isInForce && same(voters, wanted.voters) && same(learners, listening)) return;
-  fail('answerHolds', `${says} as done, where the configuration is another`);
+  fail('answerHolds', `${says()} as done, where the configuration is another`);
 }
 
 function same(a: readonly NodeId[], b: Membership['voters']): boolean {
   return a.every((id) => b.includes(id)) && b.every((id) => a.includes(id));
 }
 
-function checkRefused(
-  step: Step,
-  memory: Memory,
-  asked: Asked,
-  says: string,
-  reason: Refusal,
-): void {
-  if (!applies(step, memory, asked, reason)) fail('answerHolds', `${says}, which is not so`);
+function checkRefused(step: Step, memory: Memory, asked: Asked, says: Says, reason: Refusal): void {
+  if (applies(step, memory, asked, reason)) return;
+  fail('answerHolds', `${says()} with ${reason}, which is not so`);
 }
 
 function applies(
@@ -227,7 +225,7 @@ function checkReadable(
   memory: Memory,
   asked: Asked,
   id: number,
-  says: string,
+  says: Says,
   index: Index,
 ): void {
   const { message, state } = step;
@@ -238,11 +236,11 @@ function checkReadable(
       message.index === index &&
       message.readId >= id &&
       message.nonce === memory.question?.nonce;
-    if (!own) fail('readConfirmed', `${says} without the leader's word for ${index}`);
+    if (!own) fail('readConfirmed', `${says()} without the leader's word for ${index}`);
     return;
   }
   const { lead } = memory;
-  if (lead === null) fail('readConfirmed', `${says} and does not lead`);
+  if (lead === null) fail('readConfirmed', `${says()} and does not lead`);
   const byLease = asked.byLease && step.input.kind === 'read' && !lead.hasTransferred;
   checkReadIndex(state, lead, asked, byLease, says, index);
 }
@@ -253,9 +251,9 @@ function checkFollowersRead(step: Step, memory: Memory, response: ReadIndexRespo
   if (index === null) return;
   const key = `${to} ${nonce} ${readId}`;
   const asked = lead?.questions.get(key);
-  const says = `${step.state.id} answers question ${readId} of ${to}`;
+  const says = (): string => `${step.state.id} answers question ${readId} of ${to}`;
   if (lead === null || asked === undefined) {
-    fail('readConfirmed', `${says}, which it was not asked while it leads`);
+    fail('readConfirmed', `${says()}, which it was not asked while it leads`);
   }
   lead.questions.delete(key);
   checkReadIndex(step.state, lead, asked, false, says, index);
@@ -270,14 +268,14 @@ function checkReadIndex(
   lead: Lead,
   asked: Pick<Asked, 'atUs' | 'commitIndex'>,
   byLease: boolean,
-  says: string,
+  says: Says,
   index: Index,
 ): void {
   const due = Math.max(asked.commitIndex, lead.startIndex);
-  if (index < due) fail('readConfirmed', `${says} at ${index}, where ${due} was due`);
+  if (index < due) fail('readConfirmed', `${says()} at ${index}, where ${due} was due`);
   if (byLease) return;
   if (confirms(state, lead, asked.atUs - 1)) return;
-  fail('readConfirmed', `${says}, and no majority has confirmed its lead since`);
+  fail('readConfirmed', `${says()}, and no majority has confirmed its lead since`);
 }
 
 /** A majority has answered what was sent after this. */

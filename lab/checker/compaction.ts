@@ -7,8 +7,32 @@ import { fail } from './properties.ts';
 /** How far beyond its bounds a log may grow while a follower is being sent a snapshot. */
 const BOUNDS_KEPT = 4;
 
-/** `committed` is all that was ever committed, from entry 1 on. */
-export function checkSnapshots(step: Step, memory: Memory, committed: readonly Entry[]): void {
+/** Bytes of what is committed, counted once an entry. */
+export class CommittedBytes {
+  readonly #committed: () => readonly Entry[];
+  /** By index, of all entries up to there. */
+  readonly #upTo = [0];
+
+  /** `committed`: all that was ever committed, from entry 1 on. */
+  constructor(committed: () => readonly Entry[]) {
+    this.#committed = committed;
+  }
+
+  /** Of the entries behind `from` up to `to`, as far as these are committed. */
+  between(from: Index, to: Index): number {
+    const upTo = this.#upTo;
+    if (to >= upTo.length) {
+      const committed = this.#committed();
+      for (let i = upTo.length; i <= committed.length; i++) {
+        upTo.push((upTo[i - 1] as number) + entryBytes(committed[i - 1] as Entry));
+      }
+    }
+    const last = upTo.length - 1;
+    return (upTo[Math.min(to, last)] as number) - (upTo[Math.min(from, last)] as number);
+  }
+}
+
+export function checkSnapshots(step: Step, memory: Memory, committed: CommittedBytes): void {
   const { effects, input, state } = step;
   const isOwn = input.kind === 'applied' || input.kind === 'snapshotSaved';
   if (effects.length === 0 && !isOwn) return;
@@ -20,7 +44,7 @@ export function checkSnapshots(step: Step, memory: Memory, committed: readonly E
     else if (effect.kind === 'receiveChunk') checkReceived(step, memory, effect);
   }
   if (input.kind === 'snapshotSaved' || installs) memory.taking = false;
-  if (takes) checkTaken(step, memory);
+  if (takes) checkTaken(step, memory, committed);
   else if (input.kind === 'applied') checkDue(state, memory);
   memory.taking ||= takes;
   if (state.persistent.snapshot !== memory.snapshot && !installs) {
@@ -31,7 +55,7 @@ export function checkSnapshots(step: Step, memory: Memory, committed: readonly E
 // ---- Taking -------------------------------------------------------------------------------------
 
 /** §5.1.3: a snapshot is taken when the log has grown to its bound, or when somebody asks. */
-function checkTaken({ input, state }: Step, memory: Memory): void {
+function checkTaken({ input, state }: Step, memory: Memory, committed: CommittedBytes): void {
   const { persistent, settings, volatile } = state;
   const from = persistent.snapshot?.index ?? 0;
   const entries = volatile.lastApplied - from;
@@ -39,23 +63,9 @@ function checkTaken({ input, state }: Step, memory: Memory): void {
   if (memory.taking) fail('snapshotWhenDue', `${takes} while it is taking one`);
   if (entries <= 0) fail('snapshotWhenDue', `${takes} and has applied nothing since the last one`);
   if (input.kind === 'snapshotNow' || entries >= settings.snapshotEntries) return;
-  const bytes = bytesBetween(persistent.log.entries, persistent.log.baseIndex, from, volatile);
+  const bytes = committed.between(from, volatile.commitIndex);
   if (input.kind === 'applied' && bytes >= settings.snapshotBytes) return;
   fail('snapshotWhenDue', `${takes} for ${input.kind}, after ${entries} entries of ${bytes} bytes`);
-}
-
-function bytesBetween(
-  entries: readonly Entry[],
-  baseIndex: Index,
-  from: Index,
-  { commitIndex }: RaftState['volatile'],
-): number {
-  let bytes = 0;
-  for (let i = from - baseIndex; i < commitIndex - baseIndex; i++) {
-    const entry = entries[i];
-    if (entry !== undefined) bytes += entryBytes(entry);
-  }
-  return bytes;
 }
 
 function checkDue({ id, persistent, role, settings, volatile }: RaftState, memory: Memory): void {
@@ -76,24 +86,18 @@ function checkDue({ id, persistent, role, settings, volatile }: RaftState, memor
 // ---- Keeping ------------------------------------------------------------------------------------
 
 /** Of what the snapshot covers as much is kept as is set, and no more. O(entries kept). */
-function checkKept(state: RaftState, memory: Memory, committed: readonly Entry[]): void {
+function checkKept(state: RaftState, memory: Memory, committed: CommittedBytes): void {
   const { id, persistent, settings, volatile } = state;
   const { log, snapshot } = persistent;
   if (snapshot === null) return;
   const lowest = Math.max(memory.baseIndex, snapshot.index - settings.keptEntries);
   let due = snapshot.index;
-  let bytes = 0;
-  while (due > lowest) {
-    const entry = committed[due - 1];
-    bytes += entry === undefined ? 0 : entryBytes(entry);
-    if (bytes > settings.keptBytes) break;
-    due--;
-  }
+  while (due > lowest && committed.between(due - 1, snapshot.index) <= settings.keptBytes) due--;
   if (log.baseIndex !== due) {
     const where = `where it is to begin behind ${due}`;
     fail('logKept', `${id} has its log behind entry ${log.baseIndex}, ${where}`);
   }
-  const since = bytesBetween(log.entries, log.baseIndex, snapshot.index, volatile);
+  const since = committed.between(snapshot.index, volatile.commitIndex);
   if (volatile.bytesSinceSnapshot === since) return;
   fail(
     'logKept',

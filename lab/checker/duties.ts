@@ -6,7 +6,7 @@
  */
 import type { Effect, Entry, Input, Message, NodeId, RaftState } from '../../src/raft/types.ts';
 import { checkAnswers, noteAsked } from './answering.ts';
-import { checkSnapshots } from './compaction.ts';
+import { CommittedBytes, checkSnapshots } from './compaction.ts';
 import { checkFollowed, checkStale } from './following.ts';
 import {
   checkCall,
@@ -26,12 +26,12 @@ import { checkCalled, checkTerm, checkVotes } from './voting.ts';
 
 export class Duties {
   readonly #memories = new Map<NodeId, Memory>();
-  readonly #committed: () => readonly Entry[];
+  readonly #committed: CommittedBytes;
   readonly #transfers = new SnapshotTransfers();
 
   /** `committed`: all that was ever committed, from entry 1 on. */
   constructor(committed: () => readonly Entry[]) {
-    this.#committed = committed;
+    this.#committed = new CommittedBytes(committed);
   }
 
   /** A server has started, for the first time or again. */
@@ -59,7 +59,7 @@ export class Duties {
       this.#transfers.stepped(input, effects, state);
     }
     if (leads) checkLead(step, memory);
-    checkSnapshots(step, memory, this.#committed());
+    checkSnapshots(step, memory, this.#committed);
     if (isOrder(message, memory)) memory.heardUs = input.nowUs;
     noteState(memory, state, input.nowUs);
     if (state.role.kind !== 'leader') memory.lead = null;

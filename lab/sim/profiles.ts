@@ -159,19 +159,20 @@ type Rare = {
 
 /** Terms that some number format ends at; who joins takes none from beyond 2^40. */
 const EDGE_TERMS = [2 ** 31 - 3, 2 ** 32 - 3, 2 ** 39];
+const TEXTS = [...Array<'plain'>(9).fill('plain'), 'alike', 'many', 'long'] as const;
 const EDGE_REQUESTS = [250, 65_500];
 /** Entries in a round trip that takes a heartbeat: clients write up to 50 a second, some twice. */
 const SLOW_ROUND_ENTRIES = 8;
 
 function drawRare(rng: RandomState, { registered }: Features): Rare {
   const small = chance(rng, 0.25);
-  const asBytes = chance(rng, 0.1);
+  const asBytes = chance(rng, 0.04);
   const slow = chance(rng, 0.1);
   const firstTerm = chance(rng, 0.15) ? pick(rng, EDGE_TERMS) : 0;
   const once = pick(rng, [0, 0, 1, 2]);
   const firstRequestNumber = chance(rng, 0.2) ? pick(rng, EDGE_REQUESTS) : 1;
   const snapshotsTakeTime = chance(rng, 0.5);
-  const texts = pick(rng, ['plain', 'plain', 'plain', 'plain', 'alike', 'many', 'long'] as const);
+  const texts = pick(rng, TEXTS);
   // Who has no session has none that expires.
   const most = registered ? 0 : once;
   return {

@@ -403,19 +403,25 @@ export class Simulation {
         this.#counts.messagesDropped++;
         this.tracer.arrived(traced, 'down');
       } else {
-        const { node } = to;
         this.tracer.arrived(traced, 'delivered');
-        this.#attempt(() => {
-          const received = asBytes === null ? message : this.#read(asBytes, message);
-          to.turn(() => {
-            if (to.node === node) node.receive(received);
-          });
-        });
+        this.#deliver(to, message, asBytes);
       }
     });
     if (fate === 'delivered') return;
     this.#counts.messagesDropped++;
     this.tracer.arrived(traced, fate);
+  }
+
+  #deliver(to: Member, message: Message, asBytes: Uint8Array | null): void {
+    const { node } = to;
+    try {
+      const received = asBytes === null ? message : this.#read(asBytes, message);
+      to.turn(() => {
+        if (to.node === node) node?.receive(received);
+      });
+    } catch (error) {
+      this.#fail(error);
+    }
   }
 
   #encode(message: Message): Uint8Array<ArrayBuffer> {

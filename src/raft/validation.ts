@@ -62,7 +62,7 @@ const NEVER = -1;
 /** `null` for a message that a correct server may have sent. */
 export function flawOf(state: RaftState, nowUs: number, message: Message): Flaw | null {
   const { currentTerm } = state.persistent;
-  if (!isNumber(message.term) || !numbersOf(message).every(isNumber)) return 'number';
+  if (!isNumber(message.term) || !areNumbers(message)) return 'number';
   const termMax = currentTerm === 0 ? FIRST_TERM_MAX : currentTerm + TERMS_AHEAD_MAX;
   if (message.term > termMax) return 'term';
   switch (message.kind) {
@@ -97,41 +97,50 @@ function isTime(sentUs: number): boolean {
   return sentUs === NEVER || isNumber(sentUs);
 }
 
-/** All but the terms of messages, what entries hold, and the times of answers. */
-function numbersOf(message: Message): readonly number[] {
+/** Of all numbers but the terms of messages, what entries hold, and the times of answers. */
+function areNumbers(message: Message): boolean {
   switch (message.kind) {
     case 'PreVote':
     case 'RequestVote':
-      return [message.lastLogIndex, message.lastLogTerm];
+      return isNumber(message.lastLogIndex) && isNumber(message.lastLogTerm);
     case 'PreVoteResponse':
-      return [message.requestTerm];
-    case 'AppendEntries': {
-      const { attempt, leaderCommit, prevLogIndex, prevLogTerm, readRound } = message;
-      const { roundTripUs, sentUs } = message;
-      return [attempt, leaderCommit, prevLogIndex, prevLogTerm, readRound, roundTripUs, sentUs];
-    }
-    case 'AppendEntriesResponse': {
-      const { attempt, readRound } = message;
-      if (message.success) return [attempt, readRound, message.matchIndex];
-      return [attempt, readRound, message.prevLogIndex, message.hintIndex, message.hintTerm];
-    }
+      return isNumber(message.requestTerm);
+    case 'AppendEntries':
+      return (
+        isNumber(message.attempt) &&
+        isNumber(message.leaderCommit) &&
+        isNumber(message.prevLogIndex) &&
+        isNumber(message.prevLogTerm) &&
+        isNumber(message.readRound) &&
+        isNumber(message.roundTripUs) &&
+        isNumber(message.sentUs)
+      );
+    case 'AppendEntriesResponse':
+      if (!isNumber(message.attempt) || !isNumber(message.readRound)) return false;
+      if (message.success) return isNumber(message.matchIndex);
+      return (
+        isNumber(message.prevLogIndex) && isNumber(message.hintIndex) && isNumber(message.hintTerm)
+      );
     case 'InstallSnapshot': {
-      const { offset, readRound, sentUs, snapshot } = message;
-      const { configuration, index, term } = snapshot;
-      return [offset, readRound, sentUs, index, term, configuration.index];
+      const { configuration, index, term } = message.snapshot;
+      return (
+        isNumber(message.offset) &&
+        isNumber(message.readRound) &&
+        isNumber(message.sentUs) &&
+        isNumber(index) &&
+        isNumber(term) &&
+        isNumber(configuration.index)
+      );
     }
-    case 'InstallSnapshotResponse': {
-      const { index, readRound } = message;
-      return message.status === 'receiving'
-        ? [index, readRound, message.offset]
-        : [index, readRound];
-    }
+    case 'InstallSnapshotResponse':
+      if (!isNumber(message.index) || !isNumber(message.readRound)) return false;
+      return message.status !== 'receiving' || isNumber(message.offset);
     case 'ReadIndex':
-      return [message.nonce, message.readId];
+      return isNumber(message.nonce) && isNumber(message.readId);
     case 'ReadIndexResponse':
-      return [message.nonce, message.readId, message.index ?? 0];
+      return isNumber(message.nonce) && isNumber(message.readId) && isNumber(message.index ?? 0);
     default:
-      return [];
+      return true;
   }
 }
 

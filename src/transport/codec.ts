@@ -294,7 +294,12 @@ function readAppendEntries(reader: FrameReader, { from, to, term }: Envelope): A
   };
 }
 
-function readAppendEntriesResponse(reader: FrameReader, envelope: Envelope): AppendEntriesResponse {
+/** Fields stand as the core has them (src/raft/replication.ts): one hidden class, not two. */
+function readAppendEntriesResponse(
+  reader: FrameReader,
+  { from, to, term }: Envelope,
+): AppendEntriesResponse {
+  const kind = 'AppendEntriesResponse';
   const readRound = reader.f64();
   const attempt = reader.f64();
   const sentUs = reader.f64();
@@ -302,10 +307,12 @@ function readAppendEntriesResponse(reader: FrameReader, envelope: Envelope): App
   const index = reader.f64();
   const hintIndex = reader.f64();
   const hintTerm = reader.f64();
-  const head = { kind: 'AppendEntriesResponse', ...envelope, readRound, attempt, sentUs } as const;
-  return success
-    ? { ...head, success, matchIndex: index }
-    : { ...head, success, prevLogIndex: index, hintIndex, hintTerm };
+  if (success) {
+    return { kind, from, to, term, readRound, attempt, sentUs, success, matchIndex: index };
+  }
+  const prevLogIndex = index;
+  const head = { kind, from, to, term, readRound, attempt, sentUs } as const;
+  return { ...head, success, prevLogIndex, hintIndex, hintTerm };
 }
 
 function readInstallSnapshot(reader: FrameReader, envelope: Envelope): InstallSnapshot {

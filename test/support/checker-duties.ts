@@ -475,6 +475,8 @@ const ASKED: readonly Case[] = [
         if (isWrong) effects.push({ kind: 'takeSnapshot' });
       });
     },
+    {},
+    [{ kind: 'noop', index: 1, term: 1 }],
   ),
   duty(
     'logKept',
