@@ -115,7 +115,11 @@ export class KvSnapshot implements SnapshotSource {
     do this.#write(slice);
     while (slice.length < bytes && !this.#isOver());
     this.#hash = slice.hash(this.#hash);
-    if (this.#isOver()) slice.view.setUint32(slice.reserve(HASH_BYTES), this.#hash, true);
+    if (this.#isOver()) {
+      // Room first: it may bring another view.
+      const at = slice.reserve(HASH_BYTES);
+      slice.view.setUint32(at, this.#hash, true);
+    }
     this.#sliceBytes = slice.length;
     return slice.take();
   }

@@ -268,6 +268,15 @@ test('a large value comes in pieces, however small', (t) => {
   t.is(restore(new Kv(), snapshotOf(kv), 1000).digest(), kv.digest());
 });
 
+test('the end has room, whatever the length of what is before it', (t) => {
+  for (let length = 900; length < 2100; length++) {
+    const kv = new Kv();
+    apply(kv, 1, [operation('put', 'k', 'v'.repeat(length)), by(0, 1)]);
+    if (restore(new Kv(), snapshotOf(kv)).digest() !== kv.digest()) t.fail(`${length}`);
+  }
+  t.pass();
+});
+
 // ---- What no snapshot can say -------------------------------------------------------------------
 
 /** One session with one answer, and one key: each part stands where the constants say. */

@@ -3,8 +3,10 @@
  * time, and notes when each was in force and what became of it. Random schedules come from a seed.
  */
 import { setTimeout as delay } from 'node:timers/promises';
+import { nowUs } from '../../src/clock.ts';
 import { between, chance, fork } from '../../src/raft/random.ts';
 import type { NodeId } from '../../src/raft/types.ts';
+import { DelayQueue } from '../../src/transport/delay-queue.ts';
 import { PERFECT } from '../../src/transport/link.ts';
 import {
   type AdminOperation,
@@ -79,6 +81,7 @@ type Waiting = { readonly condition: Condition; readonly strike: () => void };
 
 /** How often the nodes are asked what they know as committed, while a fault waits for that. */
 const LOOK_EVERY_MS = 3;
+const US_PER_MS = 1000;
 
 export class Nemesis {
   readonly bands: FaultBand[] = [];
@@ -86,7 +89,8 @@ export class Nemesis {
   readonly injections: Injection[] = [];
   readonly #cluster: ThreadCluster;
   readonly #links: LinkFaults;
-  readonly #timers = new Set<NodeJS.Timeout>();
+  /** What is due together on a late event loop still comes in the order of its times. */
+  readonly #due = new DelayQueue(nowUs);
   readonly #open = new Map<FaultBand, () => void>();
   #waiting: Waiting[] = [];
   #looking = false;
@@ -117,8 +121,7 @@ export class Nemesis {
   /** The end of all faults, those to come and the links' own included: every link is perfect. */
   async heal(): Promise<void> {
     this.#cluster.operator.end();
-    for (const timer of this.#timers) clearTimeout(timer);
-    this.#timers.clear();
+    this.#due.clear();
     this.#waiting = [];
     for (const end of [...this.#open.values()]) end();
     const { nodes } = this.#cluster;
@@ -130,11 +133,7 @@ export class Nemesis {
   }
 
   #after(delayMs: number, then: () => void): void {
-    const timer = setTimeout(() => {
-      this.#timers.delete(timer);
-      then();
-    }, delayMs);
-    this.#timers.add(timer);
+    this.#due.add(nowUs() + delayMs * US_PER_MS, then);
   }
 
   // ---- Conditions -------------------------------------------------------------------------------
