@@ -161,8 +161,9 @@ type Rare = {
 const EDGE_TERMS = [2 ** 31 - 3, 2 ** 32 - 3, 2 ** 39];
 const TEXTS = [...Array<'plain'>(9).fill('plain'), 'alike', 'many', 'long'] as const;
 const EDGE_REQUESTS = [250, 65_500];
-/** Entries in a round trip that takes a heartbeat: clients write up to 50 a second, some twice. */
-const SLOW_ROUND_ENTRIES = 8;
+/** A message in a round trip of a heartbeat: clients write up to 50 a second, some of it twice. */
+const SLOW_BATCH_ENTRIES = 16;
+const SLOW_BATCH_BYTES = 2000;
 
 function drawRare(rng: RandomState, { registered }: Features): Rare {
   const small = chance(rng, 0.25);
@@ -187,15 +188,20 @@ function drawRare(rng: RandomState, { registered }: Features): Rare {
   };
 }
 
-/** What a round trip carries must be enough for the state, and for what clients write meanwhile. */
+/**
+ * What a round trip carries must be enough for the state, and for what clients write meanwhile.
+ * Where it is long, jitter has the messages of a window overtake each other, and all but one of
+ * them are refused: so much goes in one.
+ */
 function fitting(settings: Settings, { texts, slow }: Rare): Settings {
-  const { batchEntries, chunkBytes, windowMessages } = settings;
-  const leastBytes = { plain: 0, alike: 0, many: 300, long: 65_536 }[texts];
-  const isTooFew = slow && batchEntries * windowMessages < SLOW_ROUND_ENTRIES;
+  const { batchBytes, batchEntries, chunkBytes } = settings;
+  const leastChunk = { plain: 0, alike: 0, many: 300, long: 65_536 }[texts];
+  const fitted = { ...settings, chunkBytes: Math.max(chunkBytes, leastChunk) };
+  if (!slow) return fitted;
   return {
-    ...settings,
-    batchEntries: isTooFew ? SLOW_ROUND_ENTRIES : batchEntries,
-    chunkBytes: Math.max(chunkBytes, leastBytes),
+    ...fitted,
+    batchEntries: Math.max(batchEntries, SLOW_BATCH_ENTRIES),
+    batchBytes: Math.max(batchBytes, SLOW_BATCH_BYTES),
   };
 }
 
