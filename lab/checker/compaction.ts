@@ -1,6 +1,6 @@
-/** When snapshots are taken, what of the log is kept behind them, and the order of chunks. */
+/** When snapshots are taken, and what of the log is kept behind them. */
 import { entryBytes } from '../../src/raft/log.ts';
-import type { Effect, Entry, Index, RaftState } from '../../src/raft/types.ts';
+import type { Entry, Index, RaftState } from '../../src/raft/types.ts';
 import type { Memory, Step } from './memory.ts';
 import { fail } from './properties.ts';
 
@@ -38,10 +38,9 @@ export function checkSnapshots(step: Step, memory: Memory, committed: CommittedB
   if (effects.length === 0 && !isOwn) return;
   let takes = false;
   let installs = false;
-  for (const effect of effects) {
-    if (effect.kind === 'takeSnapshot') takes = true;
-    else if (effect.kind === 'install') installs = true;
-    else if (effect.kind === 'receiveChunk') checkReceived(step, memory, effect);
+  for (const { kind } of effects) {
+    if (kind === 'takeSnapshot') takes = true;
+    else if (kind === 'install') installs = true;
   }
   if (input.kind === 'snapshotSaved' || installs) memory.taking = false;
   if (takes) checkTaken(step, memory, committed);
@@ -98,32 +97,20 @@ function checkKept(state: RaftState, memory: Memory, committed: CommittedBytes):
     fail('logKept', `${id} has its log behind entry ${log.baseIndex}, ${where}`);
   }
   const since = committed.between(snapshot.index, volatile.commitIndex);
-  if (volatile.bytesSinceSnapshot === since) return;
-  fail(
-    'logKept',
-    `${id} counts ${volatile.bytesSinceSnapshot} of ${since} bytes since its snapshot`,
-  );
+  if (volatile.bytesSinceSnapshot !== since) {
+    const counts = `counts ${volatile.bytesSinceSnapshot} of ${since} bytes`;
+    fail('logKept', `${id} ${counts} since its snapshot`);
+  }
+  checkConfigurations(state);
 }
 
-// ---- Receiving ----------------------------------------------------------------------------------
-
-/**
- * Figure 5.3: chunks are written at their offsets; those at 0 begin it anew. Two servers' snapshots
- * of one index hold the same in another order: chunks of both make up neither.
- */
-function checkReceived(
-  { message, state }: Step,
-  memory: Memory,
-  { offset, snapshot }: Effect & { kind: 'receiveChunk' },
-): void {
-  const { receiving } = state.volatile;
-  const due = receiving === memory.receiving ? memory.receivedBytes : 0;
-  const what = `${state.id} keeps a chunk at ${offset} of the snapshot of ${snapshot.index}`;
-  if (offset !== due) fail('chunksInOrder', `${what}, where ${due} was due`);
-  if (receiving?.from !== message?.from || receiving?.snapshot.index !== snapshot.index) {
-    const from = `of ${receiving?.snapshot.index} from ${receiving?.from}`;
-    fail('chunksInOrder', `${what} from ${message?.from}, while it receives that ${from}`);
+/** §5.1: the snapshot's configuration, and the later ones of the log. O(configurations). */
+function checkConfigurations({ id, persistent }: RaftState): void {
+  let before = -1;
+  for (const { index } of persistent.log.configurations) {
+    if (index <= before) {
+      fail('logKept', `${id} has a configuration of entry ${index} behind that of ${before}`);
+    }
+    before = index;
   }
-  if (snapshot.index > memory.commitIndex) return;
-  fail('chunksInOrder', `${what}, where ${memory.commitIndex} is committed`);
 }

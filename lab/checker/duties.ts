@@ -19,6 +19,7 @@ import {
   noteLead,
 } from './leading.ts';
 import { begin, isOrder, type Memory, noteState, type Step } from './memory.ts';
+import { checkReceiving } from './receiving.ts';
 import { checkChunk, checkSends } from './sending.ts';
 import { SnapshotTransfers } from './snapshot-transfers.ts';
 import { checkElectionTimer, checkOverdue } from './timing.ts';
@@ -60,6 +61,7 @@ export class Duties {
     }
     if (leads) checkLead(step, memory);
     checkSnapshots(step, memory, this.#committed);
+    checkReceiving(step, memory);
     if (isOrder(message, memory)) memory.heardUs = input.nowUs;
     noteState(memory, state, input.nowUs);
     if (state.role.kind !== 'leader') memory.lead = null;

@@ -107,6 +107,8 @@ export type Memory = {
   roundTripUs: number;
   receiving: RaftState['volatile']['receiving'];
   receivedBytes: number;
+  /** The last chunk has come. */
+  receivedAll: boolean;
   commitIndex: Index;
   lastIndex: Index;
   lastTerm: Term;
@@ -147,6 +149,7 @@ export function begin(state: RaftState, nowUs: number): Memory {
     roundTripUs: 0,
     receiving: null,
     receivedBytes: 0,
+    receivedAll: false,
     commitIndex: 0,
     lastIndex: 0,
     lastTerm: 0,
@@ -177,6 +180,7 @@ export function noteState(memory: Memory, state: RaftState, nowUs: number): void
   memory.roundTripUs = volatile.roundTripUs;
   memory.receiving = volatile.receiving;
   memory.receivedBytes = volatile.receiving?.offset ?? 0;
+  memory.receivedAll = volatile.receiving?.complete ?? false;
   memory.commitIndex = volatile.commitIndex;
   memory.lastIndex = lastIndex(log);
   memory.lastTerm = lastTerm(log);

@@ -107,14 +107,14 @@ function append(term: number, terms: readonly number[] = []): Part<Message> {
   return { ...head, ...rest, entries: entriesOf(terms) };
 }
 
-function chunk(offset: number): Part<Message> {
+function chunk(offset: number, { index = 3, done = false } = {}): Part<Message> {
   const snapshot: SnapshotMeta = {
-    index: 3,
+    index,
     term: 1,
     configuration: { index: 0, configuration: simple('n1', 'n2', 'n3') },
   };
   const head = { kind: 'InstallSnapshot', term: 1, snapshot, offset } as const;
-  return { ...head, data: new Uint8Array(4), done: false, readRound: 0, sentUs: 0 };
+  return { ...head, data: new Uint8Array(4), done, readRound: 0, sentUs: 0 };
 }
 
 const lateTimer: Wrong = (_effects, state) => {
@@ -125,11 +125,15 @@ function answers(id: number, answer: Answer): Wrong {
   return (effects) => effects.push({ kind: 'answer', id, answer });
 }
 
-function sends(to: NodeId, part: Part<Message>): Wrong {
+function sends(to: NodeId, part: Part<Message>, after: 'term' | 'log' = 'term'): Wrong {
   return (effects) => {
     const message = { ...part, from: 'n1', to } as Message;
-    effects.push({ kind: 'send', message, after: 'term' });
+    effects.push({ kind: 'send', message, after });
   };
+}
+
+function remove(effects: Effect[], unwanted: Effect['kind']): void {
+  effects.splice(0, effects.length, ...effects.filter(({ kind }) => kind !== unwanted));
 }
 
 /** The same effects, with their sends in another form. */
@@ -263,7 +267,7 @@ const RULES: readonly Case[] = [
   duty(
     'chunksInOrder',
     'the first chunk is kept behind a gap',
-    'n1 keeps a chunk at 4 of the snapshot of 3, where 0 was due',
+    'n1 keeps another chunk than came: a chunk at 0 of the snapshot of 3 from n2',
     (n1, isWrong) => {
       n1.hear('n2', chunk(0), (effects) => {
         effects.forEach((effect, i) => {
@@ -271,6 +275,42 @@ const RULES: readonly Case[] = [
         });
       });
       n1.hear('n2', chunk(4));
+    },
+  ),
+  duty(
+    'chunksInOrder',
+    'a chunk that follows on is dropped',
+    'n1 drops a chunk at 4 of the snapshot of 3 from n2, where 4 was due',
+    (n1, isWrong) => {
+      n1.hear('n2', chunk(0));
+      n1.hear('n2', chunk(4), (effects) => {
+        if (isWrong) remove(effects, 'receiveChunk');
+      });
+    },
+  ),
+  duty(
+    'chunksInOrder',
+    'a later snapshot of the same leader is not begun',
+    'n1 receives that of 3 after a chunk at 0 of the snapshot of 5 from n2',
+    (n1, isWrong) => {
+      n1.hear('n2', chunk(0));
+      const { receiving } = n1.state.volatile;
+      n1.hear('n2', chunk(0, { index: 5 }), (_effects, { volatile }) => {
+        if (isWrong) volatile.receiving = receiving;
+      });
+    },
+  ),
+  duty(
+    'chunksInOrder',
+    'who led before hears that its snapshot is installed',
+    'n1 answers installed to the last chunk of the snapshot of 3, not nothing',
+    (n1, isWrong) => {
+      n1.hear('n2', chunk(0, { done: true }));
+      n1.hear('n3', append(2));
+      const { snapshot } = chunk(0) as { snapshot: SnapshotMeta };
+      const head = { kind: 'InstallSnapshotResponse', term: 2, index: 3, readRound: 0 } as const;
+      const told = sends('n2', { ...head, sentUs: -1, status: 'installed' }, 'log');
+      n1.take({ kind: 'snapshotReceived', snapshot, nowUs: n1.nowUs }, isWrong ? told : undefined);
     },
   ),
   duty(
@@ -301,10 +341,7 @@ const LEADERS: readonly Case[] = [
     'a leader begins with nothing',
     'n1 begins its term 1 with no entry',
     (n1, isWrong) => {
-      const without: Wrong = (effects) => {
-        const kept = effects.filter(({ kind }) => kind !== 'persist');
-        effects.splice(0, effects.length, ...kept);
-      };
+      const without: Wrong = (effects) => remove(effects, 'persist');
       n1.lead({ commit: false, ...(isWrong ? { wrong: without } : {}) });
     },
   ),
@@ -486,6 +523,20 @@ const ASKED: readonly Case[] = [
       n1.takeSnapshot();
       n1.take({ kind: 'snapshotSaved', index: 2, nowUs: n1.nowUs }, (_effects, { settings }) => {
         if (isWrong) Object.assign(settings, { keptEntries: 1 });
+      });
+    },
+    { settings: { keptEntries: 0 } },
+    entriesOf([1, 1]),
+  ),
+  duty(
+    'logKept',
+    'the configuration of a snapshot stands in the log twice',
+    'n1 has a configuration of entry 0 behind that of 0',
+    (n1, isWrong) => {
+      n1.takeSnapshot();
+      n1.take({ kind: 'snapshotSaved', index: 2, nowUs: n1.nowUs }, (_effects, { persistent }) => {
+        const { log } = persistent;
+        if (isWrong) log.configurations = [...log.configurations, ...log.configurations];
       });
     },
     { settings: { keptEntries: 0 } },
