@@ -144,7 +144,7 @@ test('a mutant that loops for ever is caught as a hang, and the next search goes
     file: 'lab/sim/run.ts',
     replace: [{ find: '  return new', with: '  if (schedule.seed === 3) for (;;);\n  return new' }],
   };
-  const hunter = new Hunter(loops, 15_000, new AbortController().signal);
+  const hunter = new Hunter([loops], 15_000, new AbortController().signal);
   const first = await hunter.hunt({ profile: 'lite', from: 1, count: 10 });
   t.is(first.seedsRun, 3);
   t.like(first.caught, { seed: 3, violation: { property: 'hang' } });
@@ -161,13 +161,14 @@ const VIOLATION = { property: 'Election Safety', message: 'two leaders', atMs: 1
 function searched(mutant: string, seeds: number | null, repeat = 0): Found {
   const schedule = { nodes: 3, faults: [], operations: [] } as never;
   const caught = seeds === null ? null : { seed: seeds, violation: VIOLATION, schedule };
-  const result = { seedsRun: seeds ?? 100, wallMs: 10, caught };
+  const result = { seedsRun: seeds ?? 100, wallMs: 10, caught, reached: {} };
   return { mutant, profile: 'default', repeat, from: 1, count: 100, result };
 }
 
 function group(mutant: string, ...seeds: (number | null)[]): GroupResult {
   const found = seeds.map((each, repeat) => searched(mutant, each, repeat));
-  return { mutant, found, shrunk: null };
+  const labAlone = seeds.every((each) => each === null) ? null : VIOLATION.property;
+  return { mutant, found, test: null, labAlone, shrunk: null };
 }
 
 test('a survivor and an alarm of the clean code fail the experiment', (t) => {
@@ -177,6 +178,44 @@ test('a survivor and an alarm of the clean code fail the experiment', (t) => {
     'the code as it is: seed 7 of profile default raised an alarm: Election Safety: two leaders',
     `${a} survived 200 seeds`,
   ]);
+});
+
+test('what the simulator does not load is for the tests to notice', async (t) => {
+  const { signal } = new AbortController();
+  const groups = [{ mutant: 'older-note-wins', searches: [] }];
+  const results = await runGroups(groups, { shrinkRuns: 1, hangMs: 60_000 }, signal, () => {});
+  const { test: noticed } = results[0] ?? {};
+  t.is(noticed, 'test/acknowledged-file.test.ts');
+  t.deepEqual(complaintsOf(documentOf(results)), []);
+  const missed = documentOf([{ ...(results[0] as GroupResult), test: null }]);
+  t.deepEqual(complaintsOf(missed), ['no test noticed older-note-wins']);
+});
+
+test('where servers check nothing the lab still catches what their invariants did', async (t) => {
+  const request = parseArguments(['--only', 'voted-for-reset-on-append'], 100);
+  if (request.kind !== 'run') throw new Error('a run was asked for');
+  const plan = { ...request.plan, repeats: 1, seeds: 50, clean: [], shrinkRuns: 1 };
+  const { signal } = new AbortController();
+  const [result] = await runGroups(groupsOf(plan), plan, signal, () => {});
+  const [first] = result?.found ?? [];
+  t.regex(first?.result.caught?.violation.property ?? '', /^Invariant: /);
+  t.regex(result?.labAlone ?? '', /^[A-Z]/);
+  t.notRegex(result?.labAlone ?? '', /^Invariant: /);
+});
+
+test('a place that too few runs come to fails the experiment', (t) => {
+  const found = searched('none', null);
+  const enough = { ...found.result, seedsRun: 1000, reached: { votePersisted: 9 } };
+  const results = [{ ...group('none'), found: [{ ...found, result: enough }] }];
+  const complaints = complaintsOf(documentOf(results));
+  t.true(complaints.some((each) => each.startsWith('too few runs come to votePersisted')));
+  const other = { ...enough, reached: { votePersisted: 10 } };
+  const reached = [...results, { ...group('none'), found: [{ ...found, result: other }] }];
+  // 19 of 2,000 are still too few; another profile may come to it.
+  t.is(complaintsOf(documentOf(reached)).length, complaints.length);
+  const harsh = { ...found, profile: 'harsh' as const, result: other };
+  const both = documentOf([...results, { ...group('none'), found: [harsh] }]);
+  t.is(complaintsOf(both).length, complaints.length - 1);
 });
 
 test('mutants are told in the order of their medians, in any width', (t) => {

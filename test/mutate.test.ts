@@ -9,6 +9,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
+import { TestRuns } from '../lab/mutants/test-runs.ts';
 import { parseArguments } from '../lab/mutate/arguments.ts';
 import { AREA_NAMES, areaOf, type Drawn, draw, sourceFiles } from '../lab/mutate/draw.ts';
 import { fateText, judge, type Limits } from '../lab/mutate/judge.ts';
@@ -16,7 +17,6 @@ import { documentOf, scoresOf, survivorsOf, terminalText } from '../lab/mutate/r
 import { type Row, Rows } from '../lab/mutate/rows.ts';
 import { editsOf, RULES, type Rule } from '../lab/mutate/rules.ts';
 import { Sources } from '../lab/mutate/sources.ts';
-import { TestRuns } from '../lab/mutate/test-runs.ts';
 import { UserError } from '../src/user-error.ts';
 
 const ROOT = join(import.meta.dirname, '..');

@@ -2,6 +2,7 @@
 import { lastIndex, latestConfiguration } from '../../src/raft/log.ts';
 import type {
   Answer,
+  Configuration,
   Index,
   Input,
   Membership,
@@ -242,7 +243,7 @@ function checkReadable(
   const { lead } = memory;
   if (lead === null) fail('readConfirmed', `${says()} and does not lead`);
   const byLease = asked.byLease && step.input.kind === 'read' && !lead.hasTransferred;
-  checkReadIndex(state, lead, asked, byLease, says, index);
+  checkReadIndex(state, lead, memory.configuration, asked, byLease, says, index);
 }
 
 function checkFollowersRead(step: Step, memory: Memory, response: ReadIndexResponse): void {
@@ -256,7 +257,7 @@ function checkFollowersRead(step: Step, memory: Memory, response: ReadIndexRespo
     fail('readConfirmed', `${says()}, which it was not asked while it leads`);
   }
   lead.questions.delete(key);
-  checkReadIndex(step.state, lead, asked, false, says, index);
+  checkReadIndex(step.state, lead, memory.configuration, asked, false, says, index);
 }
 
 /**
@@ -266,6 +267,7 @@ function checkFollowersRead(step: Step, memory: Memory, response: ReadIndexRespo
 function checkReadIndex(
   state: RaftState,
   lead: Lead,
+  before: Configuration,
   asked: Pick<Asked, 'atUs' | 'commitIndex'>,
   byLease: boolean,
   says: Says,
@@ -274,15 +276,23 @@ function checkReadIndex(
   const due = Math.max(asked.commitIndex, lead.startIndex);
   if (index < due) fail('readConfirmed', `${says()} at ${index}, where ${due} was due`);
   if (byLease) return;
-  if (confirms(state, lead, asked.atUs - 1)) return;
+  // A step may confirm a round and then append a configuration, or the other way about.
+  const latest = latestConfiguration(state.persistent.log);
+  if (confirms(state, lead, before, asked.atUs - 1)) return;
+  if (latest !== before && confirms(state, lead, latest, asked.atUs - 1)) return;
   fail('readConfirmed', `${says()}, and no majority has confirmed its lead since`);
 }
 
-/** A majority has answered what was sent after this. */
-function confirms(state: RaftState, { peers }: Lead, afterUs: number): boolean {
+/** A majority of these has answered what was sent after this. */
+function confirms(
+  { id }: RaftState,
+  { peers }: Lead,
+  configuration: Configuration,
+  afterUs: number,
+): boolean {
   return isMajority(
-    latestConfiguration(state.persistent.log),
-    (id) => id === state.id || (peers.get(id)?.heardSentUs ?? -1) > afterUs,
+    configuration,
+    (voter) => voter === id || (peers.get(voter)?.heardSentUs ?? -1) > afterUs,
   );
 }
 
@@ -298,7 +308,8 @@ function noteQuestion({ input, message, state }: Step, memory: Memory): void {
 function noteExchanges({ input, message, state }: Step, memory: Memory): void {
   const { lead } = memory;
   if (lead === null || message === null || !someWait(memory, lead)) return;
-  if (!confirms(state, lead, lead.exchangeUs)) return;
+  const configuration = latestConfiguration(state.persistent.log);
+  if (!confirms(state, lead, configuration, lead.exchangeUs)) return;
   lead.exchanges++;
   lead.exchangeUs = input.nowUs;
 }

@@ -137,9 +137,53 @@ const VALUES: readonly Mutant[] = [
   },
 ];
 
-export const AROUND_THE_CORE: readonly Mutant[] = [
-  ...CLIENTS,
-  ...LARGE_STATE,
-  ...FORMATS,
-  ...VALUES,
+const MOMENTS: readonly Mutant[] = [
+  {
+    name: 'lease-kept-in-transfer',
+    what: 'A leader that hands over goes on reading by its lease.',
+    knownFrom: '§6.4.1, "leadership transfer"',
+    file: 'src/raft/transfer.ts',
+    replace: [{ find: '  leader.leaseVoid = true;\n', with: '' }],
+  },
 ];
+
+const LOOPS: readonly Mutant[] = [
+  {
+    name: 'kept-entries-counted-for-ever',
+    what: 'Who counts which entries to keep behind a snapshot never comes to the next one.',
+    knownFrom: '§5.1.3',
+    file: 'src/raft/snapshot.ts',
+    replace: [
+      {
+        find: '    if (bytes > settings.keptBytes) break;\n    base--;\n',
+        with: '    if (bytes > settings.keptBytes) break;\n    bytes = 0;\n',
+      },
+    ],
+  },
+];
+
+/** The simulator has disks of its own: what these break the tests find. */
+const FILES: readonly Mutant[] = [
+  {
+    name: 'older-note-wins',
+    what: 'Of two notes of what was acknowledged the older one counts after a restart.',
+    knownFrom: '§3.8',
+    file: 'src/storage/acknowledged-file.ts',
+    replace: [
+      {
+        find: 'if (!(sequence > this.#sequence)) return;',
+        with: 'if (this.#sequence >= 0 && !(sequence < this.#sequence)) return;',
+      },
+    ],
+  },
+];
+
+export const AROUND_THE_CORE = {
+  'refusals and answers': CLIENTS,
+  'large states': LARGE_STATE,
+  formats: FORMATS,
+  values: VALUES,
+  'moments of a fault': MOMENTS,
+  'endless loops': LOOPS,
+  files: FILES,
+} as const satisfies Readonly<Record<string, readonly Mutant[]>>;

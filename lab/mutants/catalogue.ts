@@ -511,15 +511,26 @@ const CLIENTS: readonly Mutant[] = [
   },
 ];
 
-export const MUTANTS: readonly Mutant[] = [
-  ...ELECTIONS,
-  ...REPLICATION,
-  ...DURABILITY,
-  ...CLIENTS,
-  ...LATER_CHAPTERS,
+const KINDS = {
+  elections: ELECTIONS,
+  replication: REPLICATION,
+  durability: DURABILITY,
+  'clients and reads': CLIENTS,
+  'snapshots, membership and leases': LATER_CHAPTERS,
   ...AROUND_THE_CORE,
-  ...DUTIES,
-];
+  duties: DUTIES,
+} as const satisfies Readonly<Record<string, readonly Mutant[]>>;
+
+/** What a mutant is about. */
+export type MutantKind = keyof typeof KINDS;
+
+export const MUTANTS: readonly Mutant[] = Object.values(KINDS).flat();
+
+export const MUTANT_KINDS = Object.keys(KINDS) as readonly MutantKind[];
+
+export function isOfKind(name: string, kind: MutantKind): boolean {
+  return KINDS[kind].some((each: Mutant) => each.name === name);
+}
 
 /** The code as it is, where results tell it from the mutants. */
 export const NO_MUTANT = 'none';

@@ -200,10 +200,10 @@ const LEADERS: readonly Mutant[] = [
     file: 'src/raft/transfer.ts',
     replace: [
       {
-        find: 'if (progressOf(leader, to)?.matchIndex !== log.lastIndex(persistent.log)) return;',
+        find: 'if (progressOf(leader, to)?.matchIndex !== lastIndex) return;',
         with:
-          'const last = Math.min(volatile.commitIndex, log.lastIndex(persistent.log));\n' +
-          '  if ((progressOf(leader, to)?.matchIndex ?? 0) < last) return;',
+          'const due = Math.min(volatile.commitIndex, lastIndex);\n' +
+          '  if ((progressOf(leader, to)?.matchIndex ?? 0) < due) return;',
       },
     ],
   },

@@ -20,13 +20,13 @@ export class Hunter {
   readonly #hangMs: number;
   readonly #signal: AbortSignal;
 
-  /** `null` is the code as it is. Whatever runs rejects when `signal` aborts. */
-  constructor(mutant: Mutant | null, hangMs: number, signal: AbortSignal) {
+  /** Without mutants: the code as it is. Whatever runs rejects when `signal` aborts. */
+  constructor(mutants: readonly Mutant[], hangMs: number, signal: AbortSignal) {
     this.#hangMs = hangMs;
     this.#signal = signal;
     this.#pool = new Piscina({
       filename: WORKER.href,
-      workerData: { mutant, beats: this.#beats } satisfies WorkerData,
+      workerData: { mutants, beats: this.#beats } satisfies WorkerData,
       minThreads: 1,
       maxThreads: 1,
       atomics: 'disabled',
@@ -48,7 +48,7 @@ export class Hunter {
     const seed = hunt.from + seedsRun - 1;
     const violation = { property: HANG, message: hangText(limitMs()), atMs: 0 };
     const caught = { seed, violation, schedule: scheduleOf(seed, hunt.profile) };
-    return { seedsRun, wallMs: Math.round(performance.now() - beganMs), caught };
+    return { seedsRun, wallMs: Math.round(performance.now() - beganMs), caught, reached: {} };
   }
 
   /** `null` if a run hangs on the way. */

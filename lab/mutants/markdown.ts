@@ -17,6 +17,10 @@ export function reportMarkdown(content: Content): string {
     '## Results',
     tableText(content.results),
     escapeText(content.resultsNote),
+    '## By what they are about',
+    tableText(content.kinds),
+    '## Where runs of the code as it is came',
+    tableText(content.reached),
     '## The mutants',
     tableText(content.bugs),
     '## What this shows',
@@ -31,7 +35,7 @@ export function reportMarkdown(content: Content): string {
 }
 
 function tableText({ heads, rows }: Table): string {
-  if (rows.length === 0) return 'No mutant was run.';
+  if (rows.length === 0) return 'None was run.';
   const line = (cells: readonly string[]): string => `| ${cells.join(' | ')} |`;
   return [
     line(heads.map(escapeText)),

@@ -15,6 +15,10 @@ export function reportPage(content: Content): string {
 <h2>Results</h2>
 ${table(content.results, 'numbers')}
 <p class="note">${escapeMarkup(content.resultsNote)}</p>
+<h2>By what they are about</h2>
+${table(content.kinds, 'texts')}
+<h2>Where runs of the code as it is came</h2>
+${table(content.reached, 'texts')}
 <h2>The mutants</h2>
 ${table(content.bugs, 'texts')}`,
     style: '',
@@ -23,7 +27,7 @@ ${table(content.bugs, 'texts')}`,
 }
 
 function table({ heads, rows }: Table, kind: 'numbers' | 'texts'): string {
-  if (rows.length === 0) return '<p>No mutant was run.</p>';
+  if (rows.length === 0) return '<p>None was run.</p>';
   const head = heads.map((text) => `<th scope="col">${escapeMarkup(text)}</th>`).join('');
   const body = rows.map(([name = '', ...cells]) => {
     const rest = cells.map((text) => `<td>${escapeMarkup(text)}</td>`).join('');

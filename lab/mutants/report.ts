@@ -2,18 +2,19 @@
 
 import { existsSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { type Column, NOTHING, shortNumber, textTable } from '../report/table.ts';
+import { PLACE_NAMES, PLACES, type Place } from '../places.ts';
+import { type Column, NOTHING, sharePercent, shortNumber, textTable } from '../report/table.ts';
 import { writeWhole } from '../report/write-whole.ts';
 import type { Manifest } from '../results.ts';
 import { formatSchedule } from '../schedule-file.ts';
 import type { Plan } from './arguments.ts';
-import { mutantNamed, NO_MUTANT } from './catalogue.ts';
+import { isOfKind, MUTANT_KINDS, mutantNamed, NO_MUTANT } from './catalogue.ts';
 import { complaintsOf, type MutantsDocument, type Summary, summariesOf } from './document.ts';
 import { reportMarkdown } from './markdown.ts';
 import type { MedianInterval } from './order-statistics.ts';
 import { reportPage } from './page.ts';
 import { seedsPlot } from './plot.ts';
-import type { GroupResult } from './search.ts';
+import { type GroupResult, INVARIANT } from './search.ts';
 
 export const QUESTION = 'How soon does the simulator find each known bug of Raft?';
 
@@ -32,6 +33,8 @@ export type Content = {
   readonly plot: { readonly file: string; readonly svg: string; readonly caption: string };
   readonly results: Table;
   readonly resultsNote: string;
+  readonly kinds: Table;
+  readonly reached: Table;
   readonly bugs: Table;
   readonly shows: readonly string[];
   readonly showsNot: readonly string[];
@@ -87,11 +90,12 @@ async function writeSchedules(directory: string, results: readonly GroupResult[]
 }
 
 /** A line for each row, so that a change of one search is a change of one line. */
-export function documentText({ rows, shrunk, ...head }: MutantsDocument): string {
+export function documentText({ rows, shrunk, tested, ...head }: MutantsDocument): string {
   const lines = (items: readonly unknown[]): string =>
     items.map((item) => `\n    ${JSON.stringify(item)}`).join(',');
   const start = JSON.stringify(head, null, 2).replace(/\n}$/, '');
-  return `${start},\n  "rows": [${lines(rows)}\n  ],\n  "shrunk": [${lines(shrunk)}\n  ]\n}\n`;
+  const tables = Object.entries({ tested, rows, shrunk });
+  return `${start},\n${tables.map(([name, items]) => `  "${name}": [${lines(items)}\n  ]`).join(',\n')}\n}\n`;
 }
 
 /** The table for a terminal, at most `columns` wide. */
@@ -141,8 +145,11 @@ function contentOf(
       'Seeds: the median over the searches, with the interval between two of them that holds the ' +
       'true median with 95 % confidence whatever the distribution (order statistics; from six ' +
       'searches on). Seconds: the median, on one core. Shrunk: nodes, faults and operations of ' +
-      'one failing schedule after delta debugging; it is in schedules/.',
-    bugs: bugsTable(summaries),
+      'one failing schedule after delta debugging; it is in schedules/. By the lab alone: where an ' +
+      'invariant of the servers comes first, what catches the mutant once servers check none.',
+    kinds: kindsTable(summaries, document, limit),
+    reached: reachedTable(document),
+    bugs: bugsTable([...summaries, ...document.tested]),
     shows: SHOWS,
     showsNot: SHOWS_NOT,
     provenance: provenanceOf(manifest),
@@ -224,7 +231,16 @@ function provenanceOf({ commit, nodeVersion, machine, seed, ...times }: Manifest
 
 function resultsTable(summaries: readonly Summary[], limit: number): Table {
   return {
-    heads: ['mutant', 'seeds', '95 % interval', 'caught', 'seconds', 'shrunk', 'caught by'],
+    heads: [
+      'mutant',
+      'seeds',
+      '95 % interval',
+      'caught',
+      'seconds',
+      'shrunk',
+      'caught by',
+      'by the lab alone',
+    ],
     rows: summaries.map((summary) => [
       summary.mutant,
       seedsText(summary.seeds.median, limit),
@@ -233,11 +249,56 @@ function resultsTable(summaries: readonly Summary[], limit: number): Table {
       secondsText(summary),
       shrunkText(summary),
       summary.checkers.join('; ') || NOTHING,
+      isInvariant(summary) ? (summary.labAlone ?? 'not caught') : '',
     ]),
   };
 }
 
-function bugsTable(summaries: readonly Summary[]): Table {
+function isInvariant({ checkers: [usual = ''] }: Summary): boolean {
+  return usual.startsWith(INVARIANT);
+}
+
+function kindsTable(
+  summaries: readonly Summary[],
+  { tested }: MutantsDocument,
+  limit: number,
+): Table {
+  return {
+    heads: ['what they are about', 'mutants', 'caught', 'seeds, median of them', 'hardest'],
+    rows: MUTANT_KINDS.flatMap((kind) => {
+      const own = summaries.filter(({ mutant }) => isOfKind(mutant, kind));
+      const byTests = tested.filter(({ mutant }) => isOfKind(mutant, kind));
+      const all = own.length + byTests.length;
+      if (all === 0) return [];
+      const caught =
+        own.filter((each) => each.caught > 0).length +
+        byTests.filter(({ test }) => test !== null).length;
+      const middle = middleOf(own);
+      const hardest = own.at(-1)?.mutant ?? byTests[0]?.test ?? NOTHING;
+      const seeds = middle === undefined ? 'by tests' : seedsText(middle.seeds.median, limit);
+      return [[kind, String(all), String(caught), seeds, hardest]];
+    }),
+  };
+}
+
+/** The places that fewest runs came to stand first. */
+function reachedTable({ reached }: MutantsDocument): Table {
+  const shareOf = (place: Place): number =>
+    Math.max(0, ...reached.map(({ places, seeds }) => (places[place] ?? 0) / seeds));
+  return {
+    heads: ['place', ...reached.map(({ profile }) => profile), 'what it is'],
+    rows:
+      reached.length === 0
+        ? []
+        : PLACE_NAMES.toSorted((a, b) => shareOf(a) - shareOf(b)).map((place) => [
+            place,
+            ...reached.map(({ places, seeds }) => sharePercent((places[place] ?? 0) / seeds)),
+            PLACES[place],
+          ]),
+  };
+}
+
+function bugsTable(summaries: readonly Pick<Summary, 'mutant'>[]): Table {
   return {
     heads: ['mutant', 'the bug', 'known from', 'file'],
     rows: summaries.map(({ mutant }) => {

@@ -4,6 +4,7 @@
  */
 import { workerData } from 'node:worker_threads';
 import { messageOf } from '../../src/user-error.ts';
+import type { Place } from '../places.ts';
 import type { Schedule } from '../schedule.ts';
 import type { ShrinkBudget } from '../shrink.ts';
 import type { Profile } from '../sim/profiles.ts';
@@ -13,8 +14,8 @@ import { loadMutant } from './patch.ts';
 
 /** What the pool of this thread was made with. */
 export type WorkerData = {
-  /** `null`: the code as it is. */
-  readonly mutant: Mutant | null;
+  /** All of them at once; none is the code as it is. */
+  readonly mutants: readonly Mutant[];
   /**
    * Here it tells of the run that it begins: how many there were, its number within the hunt, from
    * 1, and the milliseconds that those before it in the hunt took.
@@ -36,6 +37,8 @@ export type HuntResult = {
   readonly wallMs: number;
   /** The first seed that broke a property; `null` if none did. */
   readonly caught: Catch | null;
+  /** In how many of the runs each place was come to; those that none came to are left out. */
+  readonly reached: Readonly<Partial<Record<Place, number>>>;
 };
 
 export type ShrinkTask = { readonly schedule: Schedule; readonly runs: number };
@@ -48,28 +51,35 @@ export type ShrinkResult = {
   readonly complete: boolean;
 };
 
-const { mutant, beats } = workerData as WorkerData;
-const name = mutant?.name ?? 'none';
-const isLoaded = mutant === null ? () => true : loadMutant(mutant);
+const { mutants, beats } = workerData as WorkerData;
+const name = mutants.map((mutant) => mutant.name).join(' and ') || 'none';
+const loads = mutants.map((mutant) => ({ mutant, isLoaded: loadMutant(mutant) }));
 const { runSchedule } = await import('../sim/run.ts');
 const { scheduleOf } = await import('../sim/profiles.ts');
 const { shrink } = await import('../shrink.ts');
-if (!isLoaded()) throw new Error(`mutant ${name}: the simulator never loads ${mutant?.file}`);
+for (const { mutant, isLoaded } of loads) {
+  if (isLoaded()) continue;
+  throw new Error(`mutant ${mutant.name}: the simulator never loads ${mutant.file}`);
+}
 
 /** Runs seeds until one breaks a property. */
 export function hunt({ profile, from, count }: Hunt): HuntResult {
   const startedMs = performance.now();
+  const reached: Partial<Record<Place, number>> = {};
   const ended = (seedsRun: number, caught: Catch | null): HuntResult => ({
     seedsRun,
     wallMs: Math.round(performance.now() - startedMs),
     caught,
+    reached,
   });
   for (let i = 0; i < count; i++) {
     const seed = from + i;
     Atomics.store(beats, 1, i + 1);
     Atomics.store(beats, 2, Math.round(performance.now() - startedMs));
     const schedule = scheduleOf(seed, profile);
-    const violation = violationOf(run(schedule));
+    const result = run(schedule);
+    for (const place of result.reached) reached[place] = (reached[place] ?? 0) + 1;
+    const violation = violationOf(result);
     if (violation !== null) return ended(i + 1, { seed, violation, schedule });
   }
   return ended(count, null);

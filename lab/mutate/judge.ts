@@ -1,11 +1,11 @@
 /** What becomes of a mutant: seeds of the simulator first, then tests that are near its file. */
 import { messageOf, oneLine } from '../../src/user-error.ts';
 import { HANG, Hunter } from '../mutants/hunter.ts';
+import type { TestRuns } from '../mutants/test-runs.ts';
 import type { HuntResult } from '../mutants/worker.ts';
 import type { Profile } from '../sim/profiles.ts';
 import { several } from '../swarm/text.ts';
 import { type Drawn, mutantOf } from './draw.ts';
-import type { TestRuns } from './test-runs.ts';
 
 export type Fate =
   | { readonly kind: 'simulator'; readonly property: string; readonly seed: number }
@@ -60,7 +60,7 @@ async function simulated(
   untilMs: number,
   signal: AbortSignal,
 ): Promise<Fate> {
-  const hunter = new Hunter(mutantOf(drawn), hangMs, signal);
+  const hunter = new Hunter([mutantOf(drawn)], hangMs, signal);
   try {
     let seedsRun = 0;
     while (seedsRun < seeds && performance.now() < untilMs) {

@@ -6,6 +6,7 @@ import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { standardOutput } from '../../src/standard-output.ts';
 import { UserError } from '../../src/user-error.ts';
+import { TestRuns } from '../mutants/test-runs.ts';
 import { writeContent } from '../report/write-content.ts';
 import { NotWritten } from '../report/write-whole.ts';
 import { refreshIndex } from '../results-index/refresh.ts';
@@ -20,7 +21,6 @@ import { fateText, judge } from './judge.ts';
 import { contentOf, documentOf, documentText, editText, NAME, terminalText } from './report.ts';
 import { Rows } from './rows.ts';
 import { Sources } from './sources.ts';
-import { TestRuns } from './test-runs.ts';
 
 type RunRequest = Extract<Request, { kind: 'run' }>;
 

@@ -55,7 +55,13 @@ import {
   takeSnapshot,
   takeSnapshotIfDue,
 } from './snapshot.ts';
-import { concludeTransfer, giveUpTransfer, handleTransfer, urgeSuccessor } from './transfer.ts';
+import {
+  callSuccessor,
+  concludeTransfer,
+  giveUpTransfer,
+  handleTransfer,
+  urgeSuccessor,
+} from './transfer.ts';
 import {
   type AppendEntriesResponse,
   type Configuration,
@@ -194,6 +200,8 @@ function settle(context: Context, before: Summary): void {
     // Whoever still had to answer a round may not belong any more.
     if (context.state.role === role) confirmRounds(context, role);
   }
+  // After what a commit has appended: who is told to begin must have that, too.
+  if (role.kind === 'leader' && context.state.role === role) callSuccessor(context, role);
   if (volatile.leaderId !== before.leaderId) concludeTransfer(context);
 }
 
@@ -340,11 +348,10 @@ function receiveResponse(
   context: Context,
   message: AppendEntriesResponse | InstallSnapshotResponse,
 ): void {
-  const { role, volatile } = context.state;
+  const { role } = context.state;
   if (role.kind !== 'leader') return;
   const progress = progressOf(role, message.from);
   if (progress === undefined) return;
-  const matchBefore = progress.matchIndex;
   onHeard(progress, message.sentUs, context.nowUs);
   progress.readRound = Math.max(progress.readRound, message.readRound);
   if (message.kind === 'AppendEntriesResponse') {
@@ -356,9 +363,6 @@ function receiveResponse(
   }
   if (context.state.settings.adaptiveTimeout !== null) noteRoundTrip(context.state, role);
   checkCatchUp(context, role, progress);
-  if (progress.matchIndex > matchBefore && volatile.transfer?.to === progress.id) {
-    urgeSuccessor(context, role);
-  }
   confirmRounds(context, role);
 }
 

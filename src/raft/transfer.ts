@@ -24,19 +24,27 @@ export function handleTransfer(context: Context, leader: LeaderRole, id: number,
   // "If leadership transfer does not complete after about an election timeout, the prior leader
   // aborts the transfer and resumes accepting client requests."
   const deadlineUs = nowUs + Math.round(settings.electionTimeoutMs[1] * US_PER_MS);
-  volatile.transfer = { id, to, deadlineUs };
+  volatile.transfer = { id, to, deadlineUs, calledIndex: 0 };
   // For the rest of the term: the message that was sent may arrive long after it was given up.
   leader.leaseVoid = true;
   replicate(context, leader);
-  urgeSuccessor(context, leader);
 }
 
-/** Once the target's log is complete, it is told to begin; again at every heartbeat. */
+/** Once the target's log is complete it is told to begin, and once more if the log then grows. */
+export function callSuccessor(context: Context, leader: LeaderRole): void {
+  const { persistent, volatile } = context.state;
+  const calledIndex = volatile.transfer?.calledIndex ?? 0;
+  if (calledIndex < log.lastIndex(persistent.log)) urgeSuccessor(context, leader);
+}
+
+/** The same, whether it has been told or not: the message may be lost. */
 export function urgeSuccessor(context: Context, leader: LeaderRole): void {
   const { persistent, volatile } = context.state;
   if (volatile.transfer === null) return;
   const { to } = volatile.transfer;
-  if (progressOf(leader, to)?.matchIndex !== log.lastIndex(persistent.log)) return;
+  const lastIndex = log.lastIndex(persistent.log);
+  if (progressOf(leader, to)?.matchIndex !== lastIndex) return;
+  volatile.transfer.calledIndex = lastIndex;
   sendTimeoutNow(context, to);
 }
 

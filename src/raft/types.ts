@@ -526,7 +526,13 @@ export type RaftState = {
       askedUs: number;
     };
     /** §3.10: who is to lead next; kept after stepping down, to see whether it does. */
-    transfer: { readonly id: number; readonly to: NodeId; readonly deadlineUs: number } | null;
+    transfer: {
+      readonly id: number;
+      readonly to: NodeId;
+      readonly deadlineUs: number;
+      /** The end of the log when it was last told to begin; 0 if it has not been. */
+      calledIndex: Index;
+    } | null;
     /** The round trip to the leader, as it has told; 0 while unknown. */
     roundTripUs: number;
   };

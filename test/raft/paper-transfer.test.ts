@@ -60,6 +60,18 @@ test('another one when its log is', (t) => {
   t.is(sentOf(acknowledge(leader, 'n2', 2, nowUs), 'TimeoutNow').length, 1);
 });
 
+// §4.3: the leader itself appends the new configuration when the joint one has committed
+test('what a commit has appended is part of the log that must be complete', (t) => {
+  const { leader, nowUs } = settledLeader();
+  configure(leader, { voters: ['n1', 'n2', 'n4'] }, nowUs, false);
+  persistAll(leader);
+  transfer(leader, 'n2', nowUs);
+  acknowledge(leader, 'n4', 2, nowUs);
+  t.deepEqual(sentOf(acknowledge(leader, 'n2', 2, nowUs), 'TimeoutNow'), []);
+  t.is(leader.volatile.commitIndex, 2);
+  t.is(sentOf(acknowledge(leader, 'n2', 3, nowUs), 'TimeoutNow').length, 1);
+});
+
 // §3.10, 1
 test('"the prior leader stops accepting new client requests"', (t) => {
   const { leader, nowUs } = settledLeader();

@@ -6,7 +6,7 @@ import { spawn } from 'node:child_process';
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { type ImportGraph, importGraph, loadedWith } from '../imports.ts';
-import type { Mutant } from '../mutants/mutant.ts';
+import type { Mutant } from './mutant.ts';
 
 /** `run out of time`: it did not end in the time that it had. */
 type TestEnd = {
@@ -27,7 +27,7 @@ const FILES_MAX = 12;
 const LIMIT_MS = 120_000;
 const TIMES_BASELINE = 3;
 const SIMULATOR = 'lab/sim/run.ts';
-const PLANT = new URL('../mutants/plant.ts', import.meta.url).href;
+const PLANT = new URL('./plant.ts', import.meta.url).href;
 
 export class TestRuns {
   readonly #root: string;
