@@ -45,8 +45,8 @@ const FULL: Plan = {
   seed: 1,
   profile: 'default',
   clean: [
-    { profile: 'default', seeds: 2000 },
-    { profile: 'harsh', seeds: 200 },
+    { profile: 'default', seeds: 5000 },
+    { profile: 'harsh', seeds: 1000 },
   ],
   shrinkRuns: 2000,
   hangMs: 1000 * HANG_S_DEFAULT,

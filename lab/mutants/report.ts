@@ -94,8 +94,10 @@ export function documentText({ rows, shrunk, tested, ...head }: MutantsDocument)
   const lines = (items: readonly unknown[]): string =>
     items.map((item) => `\n    ${JSON.stringify(item)}`).join(',');
   const start = JSON.stringify(head, null, 2).replace(/\n}$/, '');
-  const tables = Object.entries({ tested, rows, shrunk });
-  return `${start},\n${tables.map(([name, items]) => `  "${name}": [${lines(items)}\n  ]`).join(',\n')}\n}\n`;
+  const tables = Object.entries({ tested, rows, shrunk }).map(
+    ([name, items]) => `  "${name}": [${lines(items)}\n  ]`,
+  );
+  return `${[start, ...tables].join(',\n')}\n}\n`;
 }
 
 /** The table for a terminal, at most `columns` wide. */
@@ -145,8 +147,8 @@ function contentOf(
       'Seeds: the median over the searches, with the interval between two of them that holds the ' +
       'true median with 95 % confidence whatever the distribution (order statistics; from six ' +
       'searches on). Seconds: the median, on one core. Shrunk: nodes, faults and operations of ' +
-      'one failing schedule after delta debugging; it is in schedules/. By the lab alone: where an ' +
-      'invariant of the servers comes first, what catches the mutant once servers check none.',
+      'one failing schedule after delta debugging; it is in schedules/. By the lab alone: where ' +
+      'an invariant of the servers comes first, what catches the mutant once they check none.',
     kinds: kindsTable(summaries, document, limit),
     reached: reachedTable(document),
     bugs: bugsTable([...summaries, ...document.tested]),
