@@ -246,7 +246,6 @@ export class Snapshots {
     if (receiving !== null && !receiving.chunks.some(({ done }) => done)) {
       receiving.writer.cancel();
       this.#receiving = null;
-      this.#writing = false;
     }
     this.#next = [];
   }

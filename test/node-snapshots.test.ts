@@ -396,6 +396,43 @@ test('one that was received is installed before the next takes its place on the 
   t.is(server.kv.digest(), later.kv.digest());
 });
 
+test('what the log has overtaken of a snapshot is let go, whatever the disk is at', (t) => {
+  for (const isWritten of [true, false]) {
+    const server = started({ settings: SOON });
+    // A storage has room for two at a time.
+    for (const end of [5, 10, 15]) {
+      const { bytes, meta } = snapshotOf(10, end, 1);
+      receive(server, 'n2', chunkOf(meta, 0, bytes.subarray(0, 50), false));
+      settle(server, isWritten ? ['persist', 'write'] : ['persist']);
+      append(server, end - 4, end);
+      settle(server, ['persist']);
+      receive(server, 'n2', chunkOf(meta, 50, bytes.subarray(50), true));
+      t.is(server.raft?.volatile.receiving, null);
+    }
+    const last = snapshotOf(30, 19, 1);
+    install(server, last);
+    settle(server);
+    t.is(server.raft?.volatile.lastApplied, 19);
+    t.is(server.kv.digest(), last.kv.digest());
+    t.deepEqual([server.failures, server.storage.violations], [[], []]);
+  }
+});
+
+test('what the log has overtaken of a snapshot is kept where it is being completed', (t) => {
+  const server = started({ settings: SOON });
+  const { bytes, meta } = snapshotOf(10, 5, 1);
+  install(server, { bytes, meta });
+  settle(server, ['persist', 'write']);
+  t.deepEqual(callsOf(server), ['finish']);
+  append(server, 1, 7);
+  settle(server, ['persist']);
+  receive(server, 'n2', chunkOf(meta, 0, bytes.subarray(0, 50), false));
+  settle(server);
+  t.is(server.disk.snapshot?.index, 5);
+  t.is(server.raft?.persistent.snapshot?.index, 5);
+  t.deepEqual([server.failures, server.storage.violations], [[], []]);
+});
+
 // ---- Installing ---------------------------------------------------------------------------------
 
 test('until a snapshot is durable nothing changes, then all of it at once', (t) => {
