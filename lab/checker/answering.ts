@@ -125,6 +125,10 @@ function noteAccepted({ state }: Step, memory: Memory, input: Question, asked: A
     if (input.membership.voters.every((id) => voters.includes(id))) return;
     const ends = [{ atUs: input.nowUs, index: lastIndex(state.persistent.log) }];
     lead.catchUp = { id: input.id, deadlineUs, ends };
+  } else if (input.kind === 'configure') {
+    const { voters } = latestConfiguration(state.persistent.log);
+    if (same(voters, input.membership.voters)) return;
+    fail('caughtUpFirst', `${state.id} has new voters catch up, which nobody has asked for`);
   }
 }
 

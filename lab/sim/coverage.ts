@@ -6,7 +6,7 @@ import type { Schedule } from '../schedule.ts';
 import type { Coverage } from '../verdict.ts';
 
 /** A run proves little if fewer than this share of its faults changed anything. */
-const BITTEN_SHARE_MIN = 0.5;
+const BITTEN_SHARE_MIN = 0.4;
 /** And little if fewer than this share of what clients called was served. */
 const SERVED_SHARE_MIN = 0.25;
 /** So often must a schedule strike at leaders for one to be lost. */

@@ -18,6 +18,8 @@ const LOOK_MS = 100;
 /** Maximum election timeouts, and time beside that for a snapshot, or for what was missed. */
 const CALM_ELECTIONS = 10;
 const CALM_MS = 3000;
+/** In a round trip: clients that repeat themselves write more. */
+const ENTRIES_TOO_FEW = 2;
 
 /** The one who leads, since when, and how long its log was at each look since then. */
 type Lead = {
@@ -47,9 +49,11 @@ export class Progress {
     this.#failed = failed;
     const [, mostMs] = schedule.settings.electionTimeoutMs;
     this.#looks = Math.ceil((CALM_ELECTIONS * mostMs + CALM_MS) / LOOK_MS);
-    // Where much is lost, or one entry a round trip is all there is room for, no time is enough.
+    // Where much is lost, or a round trip has room for an entry or two, no time is enough.
     const { loss } = schedule.link;
-    this.#isPossible = loss < 0.05 && schedule.settings.windowMessages > 1;
+    const { batchEntries, windowMessages } = schedule.settings;
+    const isRoom = windowMessages > 1 && windowMessages * batchEntries > ENTRIES_TOO_FEW;
+    this.#isPossible = loss < 0.05 && isRoom;
   }
 
   start(): void {

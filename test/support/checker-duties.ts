@@ -391,6 +391,17 @@ const LEADERS: readonly Case[] = [
   ),
   duty(
     'caughtUpFirst',
+    'new voters catch up though nobody asked for that',
+    'n1 has new voters catch up, which nobody has asked for',
+    (n1, isWrong) => {
+      n1.lead();
+      const membership = { voters: ['n1', 'n2', 'n3', 'n4'], learners: [] };
+      const told = { kind: 'configure', id: 1, membership, nowUs: n1.nowUs } as const;
+      n1.take({ ...told, catchUp: isWrong }, undefined, { ...told, catchUp: false });
+    },
+  ),
+  duty(
+    'caughtUpFirst',
     'a learner becomes a voter before it has anything',
     'n1 makes n4 a voter, which has 0 of 2 entries, and answered 0 ms before',
     (n1, isWrong) => {
